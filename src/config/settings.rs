@@ -1,0 +1,155 @@
+//! Resolved settings: every default filled in, every form checked. The rest of the program reads
+//! these and never the raw file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::log;
+use crate::secrets::Name;
+
+use super::{Address, ServerKind};
+
+#[derive(Debug)]
+pub struct Settings {
+    /// `--name`, else the config file's stem, else `keybearer`.
+    pub name: String,
+    pub config_file: Option<PathBuf>,
+    /// Empty where none was given: `check` can live with that, `run` and `exec` cannot.
+    pub command: Vec<OsString>,
+    pub account: Option<AccountSpec>,
+    pub directory: Option<PathBuf>,
+    pub umask: u32,
+    pub schema: SchemaChoice,
+    pub sources: Vec<SourceSpec>,
+    pub listen: Listen,
+    /// `[server] kind`; where it is not given the command tells.
+    pub server: Option<ServerKind>,
+    pub ready: Ready,
+    pub fetch_within: Duration,
+    /// `[django] manage`
+    pub manage: Option<Vec<OsString>>,
+    pub keys: Keys,
+    pub reload: Reload,
+    pub environment: EnvironmentSettings,
+    pub log: log::Settings,
+    /// Things to say once the log stands: unknown `KEYBEARER_*` variables, keys of the config that
+    /// wait for a later version.
+    pub warnings: Vec<String>,
+}
+
+/// `user[:group]`, as written; looked up by `launch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSpec {
+    pub user: String,
+    pub group: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SchemaChoice {
+    /// `schema = "django"`, and the default.
+    Django,
+    File(PathBuf),
+}
+
+/// One `[[source]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceSpec {
+    pub kind: SourceKind,
+    pub selection: Selection,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceKind {
+    EnvFile { path: PathBuf },
+    Directory { path: PathBuf },
+    SystemdCredentials { wanted: Credentials },
+    Environment { wanted: Inherited },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// Every file in $CREDENTIALS_DIRECTORY.
+    All,
+    Names(Vec<String>),
+    /// One credential that is an env file.
+    EnvFile(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inherited {
+    Names(Vec<Name>),
+    Prefix(String),
+}
+
+/// What every source takes: first `prefix` picks by the source's own names, then `rename` gives the
+/// site's names, then `only` picks by those.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    pub prefix: Option<String>,
+    /// The site's name -> the source's name.
+    pub rename: BTreeMap<Name, String>,
+    pub only: Option<BTreeSet<Name>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Listen {
+    pub sockets: Vec<Address>,
+    /// The mode of unix sockets; 0660.
+    pub mode: u32,
+}
+
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// None: GET /, any answer under 500. Some: 2xx.
+    pub path: Option<String>,
+    pub within: Duration,
+    pub headers: BTreeMap<String, String>,
+    pub settle: Duration,
+    pub liveness: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// None: SECRET_KEY, or DJANGO_SECRET_KEY where only that is there.
+    pub current: Option<Name>,
+    /// None: the current key's name with `_FALLBACKS`.
+    pub fallbacks: Option<Name>,
+    pub encoding: Encoding,
+    pub keep: usize,
+    pub grace: Duration,
+}
+
+/// How a list is written into one variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Encoding {
+    #[default]
+    Comma,
+    Json,
+}
+
+#[derive(Debug, Clone)]
+pub struct Reload {
+    pub strategy: Strategy,
+    pub before: Vec<Vec<OsString>>,
+    pub drain: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Strategy {
+    #[default]
+    HandOver,
+    Pause,
+    Restart,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct EnvironmentSettings {
+    pub set: BTreeMap<Name, String>,
+    pub unset: BTreeSet<Name>,
+    pub clear: bool,
+    pub keep: BTreeSet<Name>,
+    /// Names that a source may set although they steer the loader, the interpreter or the shell.
+    pub allow: BTreeSet<Name>,
+}

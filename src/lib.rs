@@ -1,0 +1,26 @@
+//! keybearer carries a Django site's keys to its server.
+//!
+//! ```text
+//! arguments + file -> Settings -> fetch -> Fetched -> validate -> Validated -> Environment -> Plan -> Generation
+//! ```
+//!
+//! A value moves only to the right; each arrow is one function whose input and output are types
+//! of their own, so that what is not validated cannot be started. The modules below stand in that
+//! order from the bottom up, and a module uses only modules above it in this list.
+
+// `unsafe` is denied for the whole crate (Cargo.toml); `sys` alone is excepted.
+
+pub mod exit;
+pub mod sys;
+pub mod log;
+pub mod secrets;
+pub mod files;
+pub mod config;
+pub mod sources;
+pub mod schema;
+pub mod environment;
+pub mod launch;
+pub mod supervise;
+pub mod error;
+pub mod cli;
+pub mod app;

@@ -1,0 +1,22 @@
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::secrets::{Name, Secret};
+
+/// What the sources held, overlaid in their order. It cannot be started: only `Validated` can.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    pub entries: BTreeMap<Name, Entry>,
+    /// Variables of the inherited environment that an `environment` source has taken over: the
+    /// server sees them as validated or not at all.
+    pub taken: Vec<Name>,
+    /// One line each, without values: overlaps, duplicates, files readable by others on a tmpfs.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug)]
+pub struct Entry {
+    pub value: Secret,
+    /// For messages: `'/etc/example/example.env'`, `directory '/run/secrets'`, `the environment`.
+    pub source: Rc<str>,
+}
