@@ -1,1 +1,213 @@
+//! What the server sees.
+
 #![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use crate::account::Account;
+use crate::config::{Encoding, EnvironmentSettings};
+use crate::schema::{DjangoKeys, Validated};
+use crate::secrets::{Fingerprint, Secret};
+
+/// The variables of one generation. Made from validated secrets alone.
+pub struct Environment {
+    variables: BTreeMap<OsString, Secret>,
+    inherited: BTreeMap<OsString, OsString>,
+    /// For messages: which key signs here, and how many only verify.
+    pub key: Option<KeyInUse>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyInUse {
+    pub fingerprint: Fingerprint,
+    pub fallbacks: usize,
+}
+
+/// What one variable did between two environments.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Difference {
+    Added(String),
+    Changed(String),
+    Removed(String),
+}
+
+impl Environment {
+    pub fn build(
+        validated: Validated,
+        inherited: &BTreeMap<OsString, OsString>,
+        settings: &EnvironmentSettings,
+        account: &Account,
+    ) -> Environment {
+        let mut plain: BTreeMap<OsString, OsString> = inherited
+            .iter()
+            .filter(|(name, _)| {
+                let kept = name.to_str().is_some_and(|name| settings.keep.contains(name));
+                kept || !settings.clear
+            })
+            .filter(|(name, _)| !is_keybearers(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        for name in &validated.taken {
+            plain.remove(OsStr::new(name.as_str()));
+        }
+
+        if account.switch {
+            // What described root must not describe the site's user, even one without an entry.
+            for name in ["USER", "LOGNAME", "SHELL"] {
+                plain.remove(OsStr::new(name));
+            }
+            plain.insert("HOME".into(), "/".into());
+        }
+        set(&mut plain, "HOME", account.home.as_deref().map(|path| path.as_os_str()));
+        set(&mut plain, "SHELL", account.shell.as_deref().map(|path| path.as_os_str()));
+        set(&mut plain, "USER", account.name.as_deref().map(OsStr::new));
+        set(&mut plain, "LOGNAME", account.name.as_deref().map(OsStr::new));
+        for (name, value) in &settings.set {
+            plain.insert(name.as_str().into(), value.into());
+        }
+        for name in &settings.unset {
+            plain.remove(OsStr::new(name.as_str()));
+        }
+
+        let mut variables: BTreeMap<OsString, Secret> = validated
+            .variables
+            .into_iter()
+            .map(|(name, value)| (OsString::from(name.as_str()), value))
+            .collect();
+        let key = validated.keys.map(|keys| insert_keys(&mut variables, &mut plain, keys));
+        for name in variables.keys() {
+            plain.remove(name);
+        }
+        Environment { variables, inherited: plain, key }
+    }
+
+    /// The variable's value, for what keybearer itself must know: the hosts that a probe may name,
+    /// and where PATH leads.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        let name = OsStr::new(name);
+        match self.variables.get(name) {
+            Some(secret) => Some(OsStr::new(secret.expose())),
+            None => self.inherited.get(name).map(OsString::as_os_str),
+        }
+    }
+
+    /// `NAME=value`, as execve(2) takes them.
+    pub fn strings(&self) -> Vec<CString> {
+        let secrets = self.variables.iter().map(|(n, v)| (n, OsStr::new(v.expose())));
+        let inherited = self.inherited.iter().map(|(n, v)| (n, v.as_os_str()));
+        secrets.chain(inherited).filter_map(|(name, value)| assignment(name, value)).collect()
+    }
+
+    /// The same environment with one variable replaced.
+    pub fn with(&self, name: &str, value: Secret) -> Environment {
+        let mut variables: BTreeMap<OsString, Secret> =
+            self.variables.iter().map(|(name, value)| (name.clone(), value.duplicate())).collect();
+        variables.insert(name.into(), value);
+        let mut inherited = self.inherited.clone();
+        inherited.remove(OsStr::new(name));
+        Environment { variables, inherited, key: self.key }
+    }
+
+    /// What would be different for a server that was started with `self` if it were started with
+    /// `next`; of secrets alone, since what was inherited cannot change.
+    pub fn differences(&self, next: &Environment) -> Vec<Difference> {
+        let shown = |name: &OsString| name.to_string_lossy().into_owned();
+        let gone = self
+            .variables
+            .keys()
+            .filter(|name| !next.variables.contains_key(*name))
+            .map(|name| Difference::Removed(shown(name)));
+        let new = next.variables.iter().filter_map(|(name, value)| match self.variables.get(name) {
+            None => Some(Difference::Added(shown(name))),
+            Some(old) if old != value => Some(Difference::Changed(shown(name))),
+            Some(_) => None,
+        });
+        gone.chain(new).collect()
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.variables.keys().chain(self.inherited.keys())).finish()
+    }
+}
+
+impl fmt::Display for KeyInUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = if self.fallbacks == 1 { "" } else { "s" };
+        write!(f, "key {}, {} fallback{plural}", self.fingerprint, self.fallbacks)
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Added(name) => write!(f, "{name} is new"),
+            Difference::Changed(name) => write!(f, "{name} changed"),
+            Difference::Removed(name) => write!(f, "{name} is gone"),
+        }
+    }
+}
+
+fn assignment(name: &OsStr, value: &OsStr) -> Option<CString> {
+    let mut text = Vec::with_capacity(name.len() + value.len() + 2);
+    text.extend_from_slice(name.as_bytes());
+    text.push(b'=');
+    text.extend_from_slice(value.as_bytes());
+    // Neither holds a NUL: secrets are validated, and the rest came through an environment.
+    CString::new(text).ok()
+}
+
+fn set(variables: &mut BTreeMap<OsString, OsString>, name: &str, value: Option<&OsStr>) {
+    if let Some(value) = value {
+        variables.insert(name.into(), value.into());
+    }
+}
+
+/// What is meant for keybearer and not for the site. sd_notify(3), sd_listen_fds(3), systemd.exec(5)
+fn is_keybearers(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.starts_with(b"KEYBEARER_")
+        || name.starts_with(b"WATCHDOG_")
+        || name.starts_with(b"LISTEN_")
+        || name == b"NOTIFY_SOCKET"
+        || name == b"CREDENTIALS_DIRECTORY"
+}
+
+/// The fallbacks variable is never empty and never missing: `"".split(",")` is `[""]`, and with an
+/// empty key among its fallbacks Django accepts a signature that anybody can make.
+fn insert_keys(
+    variables: &mut BTreeMap<OsString, Secret>,
+    plain: &mut BTreeMap<OsString, OsString>,
+    keys: DjangoKeys,
+) -> KeyInUse {
+    let in_use = KeyInUse { fingerprint: keys.current.fingerprint(), fallbacks: keys.fallbacks.len() };
+    let carried: Vec<&str> = match keys.fallbacks.is_empty() {
+        true => vec![keys.current.expose()],
+        false => keys.fallbacks.iter().map(Secret::expose).collect(),
+    };
+    let list = encode(&carried, keys.encoding);
+    // A staged key is a secret of the rotation's, wherever it came from.
+    plain.remove(OsStr::new(keys.current_name.with_suffix("_NEXT").as_str()));
+    variables.insert(keys.fallbacks_name.as_str().into(), list);
+    variables.insert(keys.current_name.as_str().into(), keys.current);
+    in_use
+}
+
+/// Several keys in one variable.
+pub fn encode(keys: &[&str], encoding: Encoding) -> Secret {
+    Secret::new(match encoding {
+        Encoding::Comma => keys.join(","),
+        Encoding::Json => serde_json::Value::from(keys).to_string(),
+    })
+}
+
+/// The environment as it was inherited, in order.
+pub fn inherited() -> BTreeMap<OsString, OsString> {
+    std::env::vars_os()
+        .filter(|(name, _)| !name.is_empty() && !name.clone().into_vec().contains(&b'='))
+        .collect()
+}

@@ -16,6 +16,7 @@ pub mod log;
 pub mod secrets;
 pub mod files;
 pub mod config;
+pub mod account;
 pub mod sources;
 pub mod schema;
 pub mod environment;

@@ -1,9 +1,19 @@
-//! keybearer's own lines on stderr: text, text with journald's priorities, or JSON.
+//! keybearer's own lines on stderr: text, text with journald's priorities, or JSON. One line a
+//! message, one write a line; a reader that does not read costs lines, never the site.
 
 #![forbid(unsafe_code)]
 
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::os::fd::AsFd;
+use std::os::linux::fs::MetadataExt;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout};
+
 /// How and how much to log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Settings {
     pub format: Format,
     pub level: Level,
@@ -23,4 +33,165 @@ pub enum Level {
     #[default]
     Info,
     Debug,
+}
+
+impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Level::Error => "error",
+            Level::Warning => "warning",
+            Level::Info => "info",
+            Level::Debug => "debug",
+        }
+    }
+
+    /// sd-daemon(3)
+    fn priority(self) -> u8 {
+        match self {
+            Level::Error => 3,
+            Level::Warning => 4,
+            Level::Info => 6,
+            Level::Debug => 7,
+        }
+    }
+}
+
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+/// Says how to log; the first call holds. Before it, lines are text at the default level.
+pub fn start(settings: Settings) {
+    let _ = SETTINGS.set(settings);
+}
+
+pub fn error(message: impl fmt::Display) {
+    write(Level::Error, &message);
+}
+
+pub fn warning(message: impl fmt::Display) {
+    write(Level::Warning, &message);
+}
+
+pub fn info(message: impl fmt::Display) {
+    write(Level::Info, &message);
+}
+
+pub fn debug(message: impl fmt::Display) {
+    write(Level::Debug, &message);
+}
+
+fn write(level: Level, message: &dyn fmt::Display) {
+    let settings = SETTINGS.get().copied().unwrap_or_default();
+    if level > settings.level {
+        return;
+    }
+    let style = match settings.format {
+        Format::Json => Style::Json(SystemTime::now()),
+        Format::Text if journald_reads_stderr() => Style::Journal,
+        Format::Text => Style::Text,
+    };
+    for line in message.to_string().lines() {
+        send(&style.line(level, line));
+    }
+}
+
+enum Style {
+    Text,
+    /// journald knows who speaks; it wants the priority. systemd.exec(5), SyslogLevelPrefix=
+    Journal,
+    Json(SystemTime),
+}
+
+impl Style {
+    fn line(&self, level: Level, message: &str) -> String {
+        // A message is one line whatever is in it: a path may hold anything.
+        let message: String =
+            message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        match self {
+            Style::Text if level == Level::Warning => format!("keybearer: warning: {message}\n"),
+            Style::Text => format!("keybearer: {message}\n"),
+            Style::Journal => format!("<{}>{message}\n", level.priority()),
+            Style::Json(time) => {
+                let line = serde_json::json!({
+                    "time": rfc3339(*time),
+                    "level": level.name(),
+                    "message": message,
+                });
+                format!("{line}\n")
+            }
+        }
+    }
+}
+
+/// JOURNAL_STREAM holds the device and inode of the stream that journald reads; systemd.exec(5).
+fn journald_reads_stderr() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+        let Ok(stderr) = std::io::stderr().as_fd().try_clone_to_owned() else { return false };
+        std::fs::File::from(stderr)
+            .metadata()
+            .is_ok_and(|own| stream == format!("{}:{}", own.st_dev(), own.st_ino()))
+    })
+}
+
+/// Waits a moment for a full pipe, then lets the line go: a supervisor that hangs on its log cannot
+/// pass on a TERM.
+fn send(line: &str) {
+    let stderr = std::io::stderr();
+    let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+    let patience = PollTimeout::from(200u8);
+    if nix::poll::poll(&mut ready, patience).is_ok_and(|n| n > 0) {
+        let _ = stderr.lock().write_all(line.as_bytes());
+    }
+}
+
+/// The time in UTC to the millisecond, by the days-to-date arithmetic of the proleptic Gregorian
+/// calendar.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    // Years that begin in March, so that the leap day is the last of its year.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let mut text = String::with_capacity(24);
+    let _ = write!(
+        text,
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:03}Z",
+        second / 3_600,
+        second / 60 % 60,
+        second % 60,
+        since.subsec_millis()
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates() {
+        let at = |seconds| rfc3339(UNIX_EPOCH + Duration::from_millis(seconds));
+        assert_eq!(at(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(at(951_868_799_999), "2000-02-29T23:59:59.999Z");
+        assert_eq!(at(1_795_246_461_123), "2026-11-21T07:34:21.123Z");
+    }
+
+    #[test]
+    fn a_line_is_one_line() {
+        assert_eq!(Style::Text.line(Level::Info, "a\u{7}b"), "keybearer: a\u{fffd}b\n");
+        assert_eq!(Style::Journal.line(Level::Warning, "x"), "<4>x\n");
+        let json = Style::Json(UNIX_EPOCH).line(Level::Error, "say \"x\"");
+        let read: serde_json::Value = serde_json::from_str(&json).expect("valid JSON");
+        assert_eq!(read["message"], "say \"x\"");
+        assert_eq!(read["level"], "error");
+    }
 }

@@ -1,1 +1,17 @@
+//! From an environment to a process of the site's user.
+
 #![forbid(unsafe_code)]
+
+mod enter;
+mod error;
+mod plan;
+mod privileges;
+mod sockets;
+mod spawn;
+
+pub use enter::{Failure, Stage};
+pub use error::LaunchError;
+pub use plan::{Plan, Task};
+pub use privileges::shed;
+pub use sockets::{SocketError, Sockets};
+pub use spawn::{Wiring, become_command, kill_group, signal, spawn};

@@ -1,0 +1,155 @@
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::os::fd::BorrowedFd;
+
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{chdir, execve, getpid};
+
+use super::Plan;
+use super::privileges::{become_site, errno};
+use crate::sys;
+
+/// Where on the way to exec it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Group,
+    Descriptors,
+    Groups,
+    Gid,
+    Uid,
+    Capabilities,
+    NoNewPrivileges,
+    CoreLimit,
+    Proof,
+    ParentDeath,
+    Directory,
+    Signals,
+    Exec,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub stage: Stage,
+    pub error: Errno,
+}
+
+impl Stage {
+    const ALL: [Stage; 13] = [
+        Stage::Group,
+        Stage::Descriptors,
+        Stage::Groups,
+        Stage::Gid,
+        Stage::Uid,
+        Stage::Capabilities,
+        Stage::NoNewPrivileges,
+        Stage::CoreLimit,
+        Stage::Proof,
+        Stage::ParentDeath,
+        Stage::Directory,
+        Stage::Signals,
+        Stage::Exec,
+    ];
+
+    pub(super) fn what(self) -> &'static str {
+        match self {
+            Stage::Group => "setpgid",
+            Stage::Descriptors => "placing the sockets",
+            Stage::Groups => "setgroups",
+            Stage::Gid => "setresgid",
+            Stage::Uid => "setresuid",
+            Stage::Capabilities => "capset",
+            Stage::NoNewPrivileges => "no_new_privs",
+            Stage::CoreLimit => "setrlimit of the core size",
+            Stage::Proof => "the proof that root cannot come back",
+            Stage::ParentDeath => "asking for a TERM when keybearer dies",
+            Stage::Directory => "chdir",
+            Stage::Signals => "sigprocmask",
+            Stage::Exec => "execve",
+        }
+    }
+}
+
+impl Failure {
+    /// For the close-on-exec pipe between child and parent.
+    pub(super) fn to_bytes(self) -> [u8; 5] {
+        let [a, b, c, d] = (self.error as i32).to_ne_bytes();
+        [self.stage as u8, a, b, c, d]
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 5]) -> Option<Failure> {
+        let [stage, a, b, c, d] = bytes;
+        let stage = *Stage::ALL.get(usize::from(stage))?;
+        Some(Failure { stage, error: Errno::from_raw(i32::from_ne_bytes([a, b, c, d])) })
+    }
+}
+
+/// The last steps before exec, in the process that will be the site. `last` are done when the ids are
+/// set already.
+pub(super) fn enter(
+    plan: &Plan,
+    sockets: &[(BorrowedFd<'_>, String)],
+    last: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Infallible, Failure> {
+    let at = |stage| move |error| Failure { stage, error };
+    become_site(&plan.account)?;
+    last()?;
+    umask(Mode::from_bits_truncate(plan.umask));
+    if let Some(directory) = &plan.directory {
+        chdir(directory).map_err(at(Stage::Directory))?;
+    }
+    let descriptors: Vec<BorrowedFd<'_>> = sockets.iter().map(|(socket, _)| *socket).collect();
+    sys::place(&descriptors)
+        .map_err(|error| Failure { stage: Stage::Descriptors, error: errno(&error) })?;
+    sys::reset_all();
+    sys::unblock_all().map_err(|error| Failure { stage: Stage::Signals, error: errno(&error) })?;
+
+    let mut strings = plan.strings.clone();
+    strings.extend(socket_variables(sockets));
+    Err(Failure { stage: Stage::Exec, error: execute(plan, &strings) })
+}
+
+/// sd_listen_fds(3). LISTEN_PID is the server's own process id, known only here.
+fn socket_variables(sockets: &[(BorrowedFd<'_>, String)]) -> Vec<CString> {
+    if sockets.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = sockets.iter().map(|(_, name)| name.as_str()).collect();
+    [
+        format!("LISTEN_FDS={}", sockets.len()),
+        format!("LISTEN_PID={}", getpid()),
+        format!("LISTEN_FDNAMES={}", names.join(":")),
+    ]
+    .into_iter()
+    .filter_map(|text| CString::new(text).ok())
+    .collect()
+}
+
+/// Tries the candidates as execvp(3) does: what is missing or denied in one directory may be in the
+/// next, and a denial is what is reported in the end.
+fn execute(plan: &Plan, strings: &[CString]) -> Errno {
+    let mut answer = Errno::ENOENT;
+    for path in &plan.candidates {
+        let Err(error) = execve(path, &plan.argv, strings);
+        match error {
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            Errno::EACCES => answer = Errno::EACCES,
+            other => return other,
+        }
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_crosses_the_pipe() {
+        for stage in Stage::ALL {
+            let failure = Failure { stage, error: Errno::EACCES };
+            assert_eq!(Failure::from_bytes(failure.to_bytes()), Some(failure));
+        }
+        assert_eq!(Failure::from_bytes([13, 0, 0, 0, 0]), None);
+    }
+}

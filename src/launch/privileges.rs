@@ -1,0 +1,74 @@
+use std::io;
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgid, setgroups, setresgid, setresuid, setuid};
+
+use super::{Failure, Stage};
+use crate::account::Account;
+use crate::sys::{Capabilities, Capability, CapabilitySet};
+
+/// What the supervisor keeps: becoming the site's user for the next generation, and signalling it.
+const KEPT: &[Capability] = &[Capability::SetUid, Capability::SetGid, Capability::Kill];
+
+/// The supervisor gives up what it does not need for the rest of its life. The bounding set is emptied
+/// (it limits what exec may grant, not what is held now: capabilities(7)), so that nothing that is ever
+/// started from here gains a capability.
+pub fn shed() -> io::Result<()> {
+    let held = Capabilities::get()?;
+    if held.effective.has(Capability::SetPcap) {
+        Capabilities::empty_bounding_set()?;
+    }
+    Capabilities::empty_ambient_set()?;
+    let kept = held.permitted.and(CapabilitySet::of(KEPT));
+    Capabilities { effective: kept, permitted: kept, inheritable: CapabilitySet::EMPTY }.set()?;
+    prctl::set_no_new_privs()?;
+    Ok(())
+}
+
+/// In the process that will be the site: groups, gid, uid, capabilities, then proof that root is gone.
+pub(super) fn become_site(account: &Account) -> Result<(), Failure> {
+    let at = |stage| move |error| Failure { stage, error };
+    if account.switch {
+        setgroups(&account.groups).map_err(at(Stage::Groups))?;
+        setresgid(account.gid, account.gid, account.gid).map_err(at(Stage::Gid))?;
+        setresuid(account.uid, account.uid, account.uid).map_err(at(Stage::Uid))?;
+    }
+    let clear = || {
+        Capabilities::empty_ambient_set()?;
+        Capabilities::default().set()
+    };
+    clear().map_err(|error| Failure { stage: Stage::Capabilities, error: errno(&error) })?;
+    prctl::set_no_new_privs().map_err(at(Stage::NoNewPrivileges))?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(at(Stage::CoreLimit))?;
+    prove(account).map_err(at(Stage::Proof))
+}
+
+/// Tries to get root back, and fails where that works.
+fn prove(account: &Account) -> Result<(), Errno> {
+    let uids = getresuid()?;
+    let gids = getresgid()?;
+    let ours = [uids.real, uids.effective, uids.saved].iter().all(|uid| *uid == account.uid)
+        && [gids.real, gids.effective, gids.saved].iter().all(|gid| *gid == account.gid);
+    let root = Uid::from_raw(0);
+    let regained = setuid(root).is_ok()
+        || setresuid(root, root, root).is_ok()
+        || (account.switch && setgid(Gid::from_raw(0)).is_ok());
+    let bare = Capabilities::get().is_ok_and(|held| held == Capabilities::default());
+    let mut groups = getgroups()?;
+    let mut wanted = account.groups.clone();
+    groups.sort_by_key(|gid| gid.as_raw());
+    wanted.sort_by_key(|gid| gid.as_raw());
+    groups.dedup();
+    wanted.dedup();
+    if ours && !regained && bare && (!account.switch || groups == wanted) {
+        Ok(())
+    } else {
+        Err(Errno::EPERM)
+    }
+}
+
+pub(super) fn errno(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
+}

@@ -1,0 +1,108 @@
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::prctl;
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdout, getpid, getppid, pipe2, setpgid, tcsetpgrp};
+
+use super::enter::enter;
+use super::{Failure, LaunchError, Plan, Stage};
+use crate::sys::{self, Forked};
+
+/// Where a new process's output goes, and who has the terminal.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Wiring<'a> {
+    /// The sockets to hand over, with their names.
+    pub sockets: &'a [(BorrowedFd<'a>, String)],
+    /// The terminal whose foreground the process shall have.
+    pub terminal: Option<BorrowedFd<'a>>,
+    /// Takes standard output and error; else they are keybearer's own.
+    pub output: Option<BorrowedFd<'a>>,
+}
+
+/// Starts the plan's process in a group of its own, and waits until exec has worked or said why not.
+pub fn spawn(plan: &Plan, wiring: Wiring<'_>) -> Result<Pid, LaunchError> {
+    let process = |what| move |error| LaunchError::Process { what, error };
+    let (reader, writer) =
+        pipe2(OFlag::O_CLOEXEC).map_err(|error| process("pipe")(error.into()))?;
+    let supervisor = getpid();
+    match sys::fork().map_err(process("fork"))? {
+        Forked::Child => {
+            let failure = child(plan, wiring, supervisor);
+            let _ = File::from(writer).write_all(&failure.to_bytes());
+            sys::exit_now(126)
+        }
+        Forked::Parent(child) => {
+            drop(writer);
+            match verdict(reader) {
+                None => Ok(child),
+                Some(failure) => {
+                    // It has said why and leaves; nobody else must find its zombie.
+                    let _ = nix::sys::wait::waitpid(child, None);
+                    Err(LaunchError::from_failure(failure, plan))
+                }
+            }
+        }
+    }
+}
+
+/// Becomes the command: the process stays, keybearer goes.
+pub fn become_command(plan: &Plan, sockets: &[(BorrowedFd<'_>, String)]) -> LaunchError {
+    let Err(failure) = enter(plan, sockets, || Ok(()));
+    LaunchError::from_failure(failure, plan)
+}
+
+/// To the server's first process alone.
+pub fn signal(process: Pid, signal: Signal) -> Result<(), Errno> {
+    kill(process, signal)
+}
+
+/// The last resort, to the whole group; a group that is gone is no error.
+pub fn kill_group(process: Pid) -> Result<(), Errno> {
+    match killpg(process, Signal::SIGKILL) {
+        Err(Errno::ESRCH) => Ok(()),
+        other => other,
+    }
+}
+
+fn child(plan: &Plan, wiring: Wiring<'_>, supervisor: Pid) -> Failure {
+    let at = |stage| move |error| Failure { stage, error };
+    let prepare = || {
+        setpgid(Pid::from_raw(0), Pid::from_raw(0)).map_err(at(Stage::Group))?;
+        if let Some(terminal) = wiring.terminal {
+            // TTOU is still blocked here, so that a background group may do this: tcsetpgrp(3).
+            tcsetpgrp(terminal, getpid()).map_err(at(Stage::Group))?;
+        }
+        if let Some(output) = wiring.output {
+            dup2_stdout(output).map_err(at(Stage::Descriptors))?;
+            dup2_stderr(output).map_err(at(Stage::Descriptors))?;
+        }
+        Ok(())
+    };
+    // Set after the ids, which clear it: PR_SET_PDEATHSIG(2const). Who died before is asked after.
+    let follow = || {
+        prctl::set_pdeathsig(Signal::SIGTERM).map_err(at(Stage::ParentDeath))?;
+        if getppid() == supervisor { Ok(()) } else { Err(at(Stage::ParentDeath)(Errno::ESRCH)) }
+    };
+    if let Err(failure) = prepare() {
+        return failure;
+    }
+    let Err(failure) = enter(plan, wiring.sockets, follow);
+    failure
+}
+
+/// The pipe ends without a word when exec has closed it.
+fn verdict(reader: OwnedFd) -> Option<Failure> {
+    let mut bytes = [0; 5];
+    File::from(reader).read_exact(&mut bytes).ok()?;
+    Failure::from_bytes(bytes)
+}
+
+impl<'a> Wiring<'a> {
+    pub fn terminal_of(terminal: Option<&'a OwnedFd>) -> Option<BorrowedFd<'a>> {
+        terminal.map(AsFd::as_fd)
+    }
+}

@@ -1,0 +1,64 @@
+use std::io;
+
+use nix::libc;
+use nix::unistd::Pid;
+
+/// How a process ended. The signal is a number: nix's enum does not know the realtime ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Code(u8),
+    Signal(i32),
+}
+
+impl Ending {
+    /// What a shell would report: the code, or 128 and the signal.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Ending::Code(code) => code,
+            Ending::Signal(number) => u8::try_from(128 + number).unwrap_or(u8::MAX),
+        }
+    }
+}
+
+/// What happened to a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Ended(Ending),
+    /// It stopped for job control.
+    Stopped,
+}
+
+/// The next child with news, left as it is: an ended one stays a zombie, so that its process id and
+/// its group's id cannot be somebody else's yet. waitid(2), WNOWAIT
+pub fn look() -> io::Result<Option<(Pid, Change)>> {
+    wait(libc::P_ALL, 0, libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT)
+}
+
+/// Takes the news of `child` off the kernel's hands.
+pub fn reap(child: Pid) -> io::Result<()> {
+    let id = child.as_raw().unsigned_abs();
+    wait(libc::P_PID, id, libc::WEXITED | libc::WSTOPPED | libc::WNOHANG).map(drop)
+}
+
+fn wait(kind: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> io::Result<Option<(Pid, Change)>> {
+    // SAFETY: siginfo_t is plain data, for which all zeros is a value; waitid(2) fills it, and
+    // leaves si_pid zero where WNOHANG found nothing.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` lives for the time of the call.
+    if unsafe { libc::waitid(kind, id, &raw mut info, flags) } == -1 {
+        let error = io::Error::last_os_error();
+        // No children at all is no news either.
+        return if error.raw_os_error() == Some(libc::ECHILD) { Ok(None) } else { Err(error) };
+    }
+    // SAFETY: waitid succeeded, so the SIGCHLD fields of the union are the ones in use.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let change = match info.si_code {
+        libc::CLD_EXITED => Change::Ended(Ending::Code(status as u8)),
+        libc::CLD_STOPPED | libc::CLD_TRAPPED => Change::Stopped,
+        _ => Change::Ended(Ending::Signal(status)),
+    };
+    Ok(Some((Pid::from_raw(pid), change)))
+}
