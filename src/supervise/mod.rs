@@ -1,1 +1,22 @@
+//! One generation at a time, from its start to its end: the state machine (pure), the events that
+//! feed it, and the loop between them.
+
 #![forbid(unsafe_code)]
+
+mod machine;
+mod prober;
+mod readiness;
+mod runtime_directory;
+mod signals;
+mod supervisor;
+mod systemd;
+mod terminal;
+
+pub use machine::Cause;
+pub use prober::{Prober, Request};
+pub use readiness::{Heard, ProbeSocket, Readiness};
+pub use runtime_directory::RuntimeDirectory;
+pub use signals::{Arrival, Signals};
+pub use supervisor::{Outcome, Step, Supervisor, Surroundings};
+pub use systemd::Systemd;
+pub use terminal::Terminal;

@@ -14,7 +14,7 @@ mod wait;
 pub use allocator::WipingAllocator;
 pub use capabilities::{Capabilities, Capability, CapabilitySet};
 pub use descriptors::{adopt, place};
-pub use dispositions::{reset_all, unblock_all};
+pub use dispositions::{default_disposition, reset_all, unblock_all};
 pub use memory::lock_what_is_mapped;
 pub use process::{Forked, exit_now, fork};
 pub use wait::{Change, Ending, look, reap};

@@ -1,0 +1,321 @@
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+
+use super::machine::{Action, Event, Machine};
+use super::prober::{Answer, Prober};
+use super::systemd::EXTENSION;
+use super::terminal::Terminal;
+use super::{Arrival, Cause, Readiness, Signals, Systemd};
+use crate::launch;
+use crate::log;
+use crate::sys::{self, Change, Ending};
+
+/// This many missed answers and the watchdog is no longer fed.
+const MISSES: u32 = 3;
+/// How often a server is asked whether it lives, where no watchdog says.
+const LIVENESS_EVERY: Duration = Duration::from_secs(10);
+
+/// What the supervisor lives with as long as it lives.
+#[derive(Debug, Clone, Copy)]
+pub struct Surroundings<'a> {
+    pub signals: &'a Signals,
+    pub systemd: &'a Systemd,
+    pub terminal: Option<&'a Terminal>,
+    pub drain: Duration,
+}
+
+/// One process of the site's, from its start to its end.
+#[derive(Debug)]
+pub struct Supervisor<'a> {
+    around: Surroundings<'a>,
+    process: Pid,
+    /// For messages: `the server`, `the command 'x'`.
+    what: String,
+    serving: String,
+    machine: Machine,
+    readiness: Readiness,
+    liveness: Option<Liveness>,
+    last_answer: Option<String>,
+    watchdog_at: Option<Instant>,
+    extend_at: Option<Instant>,
+    fetch_again: Vec<Arrival>,
+}
+
+#[derive(Debug)]
+struct Liveness {
+    prober: Prober,
+    every: Duration,
+    missed: u32,
+}
+
+/// What the caller has to do next.
+#[derive(Debug)]
+pub enum Step {
+    /// HUP: fetch again, then go on.
+    FetchAgain(Arrival),
+    Ended(Outcome),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub ending: Ending,
+    /// None: it ended by itself.
+    pub cause: Option<Cause>,
+    pub was_ready: bool,
+    /// What the last probe came to, where it never was ready.
+    pub last_answer: Option<String>,
+}
+
+impl<'a> Supervisor<'a> {
+    /// Takes over a process that was just started. `within` bounds the wait for `readiness`.
+    pub fn new(
+        around: Surroundings<'a>,
+        process: Pid,
+        what: &str,
+        readiness: Readiness,
+        within: Option<Duration>,
+    ) -> Supervisor<'a> {
+        let now = Instant::now();
+        around.systemd.status(&format!("starting: waiting for {}", readiness.awaited()));
+        Supervisor {
+            machine: Machine::started(within.map(|within| now + within), around.drain),
+            watchdog_at: around.systemd.watchdog_every().map(|_| now),
+            extend_at: around.systemd.is_listening().then_some(now),
+            around,
+            process,
+            what: what.to_owned(),
+            serving: String::new(),
+            readiness,
+            liveness: None,
+            last_answer: None,
+            fetch_again: Vec::new(),
+        }
+    }
+
+    /// What `systemctl status` shows once it serves.
+    pub fn serving_as(mut self, status: String) -> Self {
+        self.serving = status;
+        self
+    }
+
+    /// Goes on asking a probed server whether it lives; three misses withhold the watchdog.
+    pub fn with_liveness(mut self, prober: Prober) -> Self {
+        let every = self.around.systemd.watchdog_every().unwrap_or(LIVENESS_EVERY);
+        self.liveness = Some(Liveness { prober, every, missed: 0 });
+        self
+    }
+
+    /// Waits for what happens next; nothing wakes it while nothing happens.
+    pub fn next(&mut self) -> io::Result<Step> {
+        loop {
+            if let Some(arrival) = self.fetch_again.pop() {
+                self.fetch_again.clear();
+                return Ok(Step::FetchAgain(arrival));
+            }
+            if let Some(ending) = self.reap()? {
+                return Ok(Step::Ended(self.outcome(ending)));
+            }
+            self.wait()?;
+            while let Some(arrival) = self.around.signals.next() {
+                self.take(arrival);
+            }
+            let now = Instant::now();
+            self.look_at_readiness(now);
+            self.look_at_liveness(now);
+            self.step(Event::Clock, None, now);
+            self.keep_manager_patient(now);
+        }
+    }
+
+    fn outcome(&mut self, ending: Ending) -> Outcome {
+        Outcome {
+            ending,
+            cause: self.machine.stopped_for(),
+            was_ready: self.machine.is_serving(),
+            last_answer: self.last_answer.take(),
+        }
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        let liveness = self.liveness.as_ref().filter(|_| self.machine.is_serving());
+        let starting = self.machine.is_starting();
+        let deadline = [
+            self.machine.deadline(),
+            self.readiness.deadline().filter(|_| starting),
+            liveness.map(|liveness| liveness.prober.deadline()),
+            self.watchdog_at,
+            self.extend_at.filter(|_| starting),
+        ]
+        .into_iter()
+        .flatten()
+        .min();
+        let mut watched = vec![PollFd::new(self.around.signals.as_fd(), PollFlags::POLLIN)];
+        if let Some(descriptor) = self.readiness.descriptor().filter(|_| starting) {
+            watched.push(PollFd::new(descriptor, PollFlags::POLLIN));
+        }
+        if let Some(descriptor) = liveness.and_then(|liveness| liveness.prober.descriptor()) {
+            watched.push(PollFd::new(descriptor, PollFlags::POLLIN));
+        }
+        match poll(&mut watched, timeout(deadline)) {
+            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn take(&mut self, arrival: Arrival) {
+        let gone = arrival.signal == Signal::SIGHUP
+            && (arrival.from_kernel || self.around.terminal.is_some_and(Terminal::is_gone));
+        let event = match arrival.signal {
+            // Told by the next look at the children.
+            Signal::SIGCHLD => return,
+            Signal::SIGHUP if gone => Event::TerminalGone,
+            signal => Event::Signal(signal),
+        };
+        log::debug(format_args!("got {arrival}"));
+        self.step(event, Some(arrival), Instant::now());
+    }
+
+    fn step(&mut self, event: Event, arrival: Option<Arrival>, now: Instant) {
+        for action in self.machine.step(event, now) {
+            match action {
+                Action::Forward(signal) => self.forward(signal),
+                Action::KillGroup => {
+                    log::warning(format_args!(
+                        "{} has not ended within {:?}; killing its process group",
+                        self.what, self.around.drain
+                    ));
+                    self.kill_group();
+                }
+                Action::SayReady => {
+                    log::info(&self.serving);
+                    self.around.systemd.ready(&self.serving);
+                    if let Some(liveness) = &mut self.liveness {
+                        liveness.prober.rest_until(now + liveness.every);
+                    }
+                }
+                Action::SayStopping(cause) => self.say_stopping(cause, arrival),
+                Action::FetchAgain => self.fetch_again.extend(arrival.or(Some(Arrival::kept_hup()))),
+            }
+        }
+    }
+
+    fn say_stopping(&self, cause: Cause, arrival: Option<Arrival>) {
+        let why = match (cause, arrival) {
+            (Cause::NotReady, _) => "not ready in time".to_owned(),
+            (Cause::Asked(_), Some(arrival)) => arrival.to_string(),
+            (Cause::Asked(signal), None) => signal.to_string(),
+        };
+        log::info(format_args!("stopping {}: {why}", self.what));
+        self.around.systemd.stopping(&format!("stopping: {why}"));
+    }
+
+    fn forward(&self, signal: Signal) {
+        if let Err(error) = launch::signal(self.process, signal) {
+            log::error(format_args!(
+                "cannot send {signal} to {} (pid {}): {error}",
+                self.what, self.process
+            ));
+        }
+    }
+
+    fn kill_group(&self) {
+        if let Err(error) = launch::kill_group(self.process) {
+            log::error(format_args!(
+                "cannot kill the process group of {} ({}): {error}",
+                self.what, self.process
+            ));
+        }
+    }
+
+    /// Takes in every child that ended, orphans of the site's too. When the first process is among
+    /// them its group is killed while its zombie still holds the group's id.
+    fn reap(&self) -> io::Result<Option<Ending>> {
+        while let Some((child, change)) = sys::look()? {
+            let ours = child == self.process;
+            match change {
+                Change::Ended(ending) if ours => {
+                    self.kill_group();
+                    sys::reap(child)?;
+                    return Ok(Some(ending));
+                }
+                Change::Ended(_) => sys::reap(child)?,
+                Change::Stopped => {
+                    sys::reap(child)?;
+                    if let Some(terminal) = self.around.terminal.filter(|_| ours) {
+                        terminal.stop_with(child);
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn look_at_readiness(&mut self, now: Instant) {
+        if !self.machine.is_starting() {
+            return;
+        }
+        match self.readiness.advance(self.process, now) {
+            Some(Answer::Good) => self.step(Event::Ready, None, now),
+            Some(Answer::Bad(reason)) => {
+                log::debug(format_args!("{} is not ready: {reason}", self.what));
+                self.last_answer = Some(reason);
+            }
+            None => {}
+        }
+    }
+
+    fn look_at_liveness(&mut self, now: Instant) {
+        if !self.machine.is_serving() {
+            return;
+        }
+        let Some(liveness) = &mut self.liveness else { return };
+        match liveness.prober.advance(now) {
+            Some(Answer::Good) => {
+                if liveness.missed >= MISSES {
+                    log::info(format_args!("{} answers again", self.what));
+                    self.around.systemd.status(&self.serving);
+                }
+                liveness.missed = 0;
+            }
+            Some(Answer::Bad(reason)) => {
+                liveness.missed = liveness.missed.saturating_add(1);
+                if liveness.missed == MISSES {
+                    log::error(format_args!(
+                        "{} does not answer ({reason}), {MISSES} times in a row",
+                        self.what
+                    ));
+                    self.around.systemd.status("not answering");
+                }
+            }
+            None => return,
+        }
+        let every = liveness.every;
+        liveness.prober.rest_until(now + every);
+    }
+
+    fn keep_manager_patient(&mut self, now: Instant) {
+        if self.watchdog_at.is_some_and(|at| at <= now) {
+            if self.liveness.as_ref().is_none_or(|liveness| liveness.missed < MISSES) {
+                self.around.systemd.alive();
+            }
+            self.watchdog_at = self.around.systemd.watchdog_every().map(|every| now + every);
+        }
+        if self.machine.is_starting() && self.extend_at.is_some_and(|at| at <= now) {
+            self.around.systemd.extend();
+            self.extend_at = Some(now + EXTENSION / 3);
+        }
+    }
+}
+
+/// Rounded up to the millisecond that poll(2) knows, so that it does not wake too early.
+fn timeout(deadline: Option<Instant>) -> PollTimeout {
+    let Some(deadline) = deadline else { return PollTimeout::NONE };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let milliseconds = left.as_micros().div_ceil(1000);
+    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+}

@@ -1,0 +1,80 @@
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+use nix::unistd::getpid;
+
+/// The service manager, told how it stands: sd_notify(3). Without one every call does nothing.
+#[derive(Debug)]
+pub struct Systemd {
+    line: Option<(UnixDatagram, SocketAddr)>,
+    watchdog: Option<Duration>,
+}
+
+/// How long a wait may go on before it must be said again that it does. sd_notify(3)
+pub const EXTENSION: Duration = Duration::from_secs(30);
+
+impl Systemd {
+    pub fn from(environment: &BTreeMap<OsString, OsString>) -> Systemd {
+        let get = |name: &str| environment.get(OsStr::new(name)).map(OsString::as_os_str);
+        let line = get("NOTIFY_SOCKET").and_then(|socket| {
+            let own = UnixDatagram::unbound().ok()?;
+            // A manager that does not read must not stop the supervisor.
+            own.set_nonblocking(true).ok()?;
+            Some((own, address(socket)?))
+        });
+        let number = |name: &str| get(name)?.to_str()?.parse::<u64>().ok();
+        // sd_watchdog_enabled(3): WATCHDOG_PID says for whom.
+        let for_us = get("WATCHDOG_PID").is_none()
+            || number("WATCHDOG_PID") == u64::try_from(getpid().as_raw()).ok();
+        let watchdog = number("WATCHDOG_USEC").filter(|usec| for_us && *usec > 0);
+        Systemd { watchdog: watchdog.map(Duration::from_micros).filter(|_| line.is_some()), line }
+    }
+
+    /// Half of what the manager allows, as sd_watchdog_enabled(3) advises.
+    pub fn watchdog_every(&self) -> Option<Duration> {
+        self.watchdog.map(|allowed| allowed / 2)
+    }
+
+    pub fn is_listening(&self) -> bool {
+        self.line.is_some()
+    }
+
+    pub fn ready(&self, status: &str) {
+        self.say(&format!("READY=1\nSTATUS={status}"));
+    }
+
+    pub fn stopping(&self, status: &str) {
+        self.say(&format!("STOPPING=1\nSTATUS={status}"));
+    }
+
+    pub fn status(&self, status: &str) {
+        self.say(&format!("STATUS={status}"));
+    }
+
+    pub fn alive(&self) {
+        self.say("WATCHDOG=1");
+    }
+
+    pub fn extend(&self) {
+        self.say(&format!("EXTEND_TIMEOUT_USEC={}", EXTENSION.as_micros()));
+    }
+
+    fn say(&self, message: &str) {
+        if let Some((own, manager)) = &self.line {
+            let _ = own.send_to_addr(message.as_bytes(), manager);
+        }
+    }
+}
+
+/// A path, or `@` and a name in the abstract namespace.
+fn address(socket: &OsStr) -> Option<SocketAddr> {
+    match socket.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name).ok(),
+        [b'/', ..] => SocketAddr::from_pathname(socket).ok(),
+        _ => None,
+    }
+}
