@@ -18,6 +18,8 @@ pub struct Environment {
     inherited: BTreeMap<OsString, OsString>,
     /// For messages: which key signs here, and how many only verify.
     pub key: Option<KeyInUse>,
+    /// The variable that carries the keys which only verify.
+    pub fallbacks_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,11 +79,12 @@ impl Environment {
             .into_iter()
             .map(|(name, value)| (OsString::from(name.as_str()), value))
             .collect();
+        let fallbacks_name = validated.keys.as_ref().map(|keys| keys.fallbacks_name.to_string());
         let key = validated.keys.map(|keys| insert_keys(&mut variables, &mut plain, keys));
         for name in variables.keys() {
             plain.remove(name);
         }
-        Environment { variables, inherited: plain, key }
+        Environment { variables, inherited: plain, key, fallbacks_name }
     }
 
     /// The variable's value, for what keybearer itself must know: the hosts that a probe may name,
@@ -108,7 +111,8 @@ impl Environment {
         variables.insert(name.into(), value);
         let mut inherited = self.inherited.clone();
         inherited.remove(OsStr::new(name));
-        Environment { variables, inherited, key: self.key }
+        let fallbacks_name = self.fallbacks_name.clone();
+        Environment { variables, inherited, key: self.key, fallbacks_name }
     }
 
     /// What would be different for a server that was started with `self` if it were started with

@@ -1,1 +1,76 @@
+//! What can end a command, and with which exit code. Printed once, by `main`.
+
 #![forbid(unsafe_code)]
+
+use std::io;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::account::AccountError;
+use crate::exit::Exit;
+use crate::launch::{LaunchError, SocketError};
+use crate::sys::Ending;
+use crate::{config, files, schema, sources};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error(transparent)]
+    SchemaFile(#[from] files::Refusal),
+    #[error(transparent)]
+    Schema(#[from] schema::Error),
+    #[error(transparent)]
+    Source(#[from] sources::Error),
+    #[error(transparent)]
+    Secrets(#[from] schema::Report),
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    #[error("refusing the command: {0}")]
+    Command(String),
+    #[error("{what} failed with {ending}; nothing was started")]
+    Gate { what: String, ending: Ending },
+    #[error("not ready within {within:?}{}; stopped it", because(.last))]
+    NotReady { within: Duration, last: Option<String> },
+    #[error("asked to end by {0} before the site was started")]
+    Interrupted(Signal),
+    #[error("{what}: {error}")]
+    Kernel { what: &'static str, error: io::Error },
+    #[error(transparent)]
+    Init(#[from] crate::app::init::InitError),
+    #[error("cannot make a key: the kernel gives no random bytes: {0}")]
+    Random(getrandom::Error),
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+}
+
+impl Error {
+    pub fn code(&self) -> u8 {
+        match self {
+            Error::Config(error) => error.exit().code(),
+            Error::Account(error) => error.exit().code(),
+            Error::SchemaFile(error) => error.exit().code(),
+            Error::Schema(error) => error.exit().code(),
+            Error::Source(error) => error.exit().code(),
+            Error::Secrets(report) => report.exit().code(),
+            Error::Launch(error) => error.exit().code(),
+            Error::Socket(error) => error.exit().code(),
+            Error::Init(error) => error.exit().code(),
+            Error::Command(_) => Exit::Config.code(),
+            Error::Gate { .. } | Error::NotReady { .. } | Error::Random(_) | Error::Output(_) => {
+                Exit::Failure.code()
+            }
+            Error::Interrupted(signal) => Ending::Signal(*signal as i32).exit_code(),
+            Error::Kernel { .. } => Exit::Refused.code(),
+        }
+    }
+}
+
+fn because(last: &Option<String>) -> String {
+    last.as_ref().map(|last| format!(" (last: {last})")).unwrap_or_default()
+}

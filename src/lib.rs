@@ -20,6 +20,7 @@ pub mod account;
 pub mod sources;
 pub mod schema;
 pub mod environment;
+pub mod server;
 pub mod launch;
 pub mod supervise;
 pub mod error;

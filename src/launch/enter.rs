@@ -1,10 +1,12 @@
 use std::convert::Infallible;
-use std::ffi::CString;
+use std::ffi::{CString, OsStr};
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{chdir, execve, getpid};
+use nix::unistd::{AccessFlags, access, chdir, execve, getpid};
 
 use super::Plan;
 use super::privileges::{become_site, errno};
@@ -92,12 +94,8 @@ pub(super) fn enter(
     last: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<Infallible, Failure> {
     let at = |stage| move |error| Failure { stage, error };
-    become_site(&plan.account)?;
+    stand_in_place(plan)?;
     last()?;
-    umask(Mode::from_bits_truncate(plan.umask));
-    if let Some(directory) = &plan.directory {
-        chdir(directory).map_err(at(Stage::Directory))?;
-    }
     let descriptors: Vec<BorrowedFd<'_>> = sockets.iter().map(|(socket, _)| *socket).collect();
     sys::place(&descriptors)
         .map_err(|error| Failure { stage: Stage::Descriptors, error: errno(&error) })?;
@@ -107,6 +105,34 @@ pub(super) fn enter(
     let mut strings = plan.strings.clone();
     strings.extend(socket_variables(sockets));
     Err(Failure { stage: Stage::Exec, error: execute(plan, &strings) })
+}
+
+/// The site's ids, mask and directory.
+fn stand_in_place(plan: &Plan) -> Result<(), Failure> {
+    become_site(&plan.account)?;
+    umask(Mode::from_bits_truncate(plan.umask));
+    match &plan.directory {
+        Some(directory) => chdir(directory)
+            .map_err(|error| Failure { stage: Stage::Directory, error }),
+        None => Ok(()),
+    }
+}
+
+/// As far as exec, but not over it: whether the command is there for the site's user to execute.
+pub(super) fn rehearse(plan: &Plan) -> Result<(), Failure> {
+    stand_in_place(plan)?;
+    let mut answer = Errno::ENOENT;
+    for path in &plan.candidates {
+        // A directory can be "executable" too: access(2).
+        let is_file = Path::new(OsStr::from_bytes(path.as_bytes())).is_file();
+        match access(path.as_c_str(), AccessFlags::X_OK) {
+            Ok(()) if is_file => return Ok(()),
+            Ok(()) => answer = Errno::EACCES,
+            Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(error) => answer = error,
+        }
+    }
+    Err(Failure { stage: Stage::Exec, error: answer })
 }
 
 /// sd_listen_fds(3). LISTEN_PID is the server's own process id, known only here.

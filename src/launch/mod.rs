@@ -14,4 +14,4 @@ pub use error::LaunchError;
 pub use plan::{Plan, Task};
 pub use privileges::shed;
 pub use sockets::{SocketError, Sockets};
-pub use spawn::{Wiring, become_command, kill_group, signal, spawn};
+pub use spawn::{Wiring, become_command, kill_group, rehearse, signal, spawn};

@@ -60,6 +60,11 @@ impl Plan {
         Ok(plan)
     }
 
+    /// One variable more, which no source and no config can give.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.strings.extend(CString::new(format!("{name}={value}")));
+    }
+
     /// The command's first word, as it was given.
     pub fn program(&self) -> String {
         self.argv.first().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default()

@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -8,7 +8,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, dup2_stderr, dup2_stdout, getpid, getppid, pipe2, setpgid, tcsetpgrp};
 
-use super::enter::enter;
+use super::enter::{self, enter};
 use super::{Failure, LaunchError, Plan, Stage};
 use crate::sys::{self, Forked};
 
@@ -25,15 +25,31 @@ pub struct Wiring<'a> {
 
 /// Starts the plan's process in a group of its own, and waits until exec has worked or said why not.
 pub fn spawn(plan: &Plan, wiring: Wiring<'_>) -> Result<Pid, LaunchError> {
+    let supervisor = getpid();
+    in_child(plan, || Err(child(plan, wiring, supervisor)))
+}
+
+/// Whether the site's user could start the command; a process tries it and ends.
+pub fn rehearse(plan: &Plan) -> Result<(), LaunchError> {
+    let child = in_child(plan, || enter::rehearse(plan))?;
+    let _ = nix::sys::wait::waitpid(child, None);
+    Ok(())
+}
+
+/// Forks; the child does `work` and reports why it failed over a close-on-exec pipe.
+fn in_child(
+    plan: &Plan,
+    work: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Pid, LaunchError> {
     let process = |what| move |error| LaunchError::Process { what, error };
     let (reader, writer) =
         pipe2(OFlag::O_CLOEXEC).map_err(|error| process("pipe")(error.into()))?;
-    let supervisor = getpid();
     match sys::fork().map_err(process("fork"))? {
         Forked::Child => {
-            let failure = child(plan, wiring, supervisor);
-            let _ = File::from(writer).write_all(&failure.to_bytes());
-            sys::exit_now(126)
+            if let Err(failure) = work() {
+                let _ = File::from(writer).write_all(&failure.to_bytes());
+            }
+            sys::exit_now(0)
         }
         Forked::Parent(child) => {
             drop(writer);
@@ -101,8 +117,3 @@ fn verdict(reader: OwnedFd) -> Option<Failure> {
     Failure::from_bytes(bytes)
 }
 
-impl<'a> Wiring<'a> {
-    pub fn terminal_of(terminal: Option<&'a OwnedFd>) -> Option<BorrowedFd<'a>> {
-        terminal.map(AsFd::as_fd)
-    }
-}

@@ -16,19 +16,19 @@ use super::prober::{Answer, Prober};
 
 /// How it is known that a server serves.
 #[derive(Debug)]
-pub enum Readiness {
+pub enum Readiness<'a> {
     /// It answers on its private socket.
     Probe(Prober),
     /// It says READY=1 on a socket of ours.
-    Heard(Heard),
+    Heard(&'a Heard),
     /// It can be neither asked nor heard: it must live so long.
     Settle { until: Instant },
     /// Nobody waits: a command that runs and ends.
     Nothing,
 }
 
-impl Readiness {
-    pub fn settle(now: Instant, settle: Duration) -> Readiness {
+impl<'a> Readiness<'a> {
+    pub fn settle(now: Instant, settle: Duration) -> Readiness<'a> {
         Readiness::Settle { until: now + settle }
     }
 

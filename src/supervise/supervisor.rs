@@ -38,8 +38,9 @@ pub struct Supervisor<'a> {
     what: String,
     serving: String,
     machine: Machine,
-    readiness: Readiness,
+    readiness: Readiness<'a>,
     liveness: Option<Liveness>,
+    was_ready: bool,
     last_answer: Option<String>,
     watchdog_at: Option<Instant>,
     extend_at: Option<Instant>,
@@ -77,7 +78,7 @@ impl<'a> Supervisor<'a> {
         around: Surroundings<'a>,
         process: Pid,
         what: &str,
-        readiness: Readiness,
+        readiness: Readiness<'a>,
         within: Option<Duration>,
     ) -> Supervisor<'a> {
         let now = Instant::now();
@@ -92,6 +93,7 @@ impl<'a> Supervisor<'a> {
             serving: String::new(),
             readiness,
             liveness: None,
+            was_ready: false,
             last_answer: None,
             fetch_again: Vec::new(),
         }
@@ -136,7 +138,7 @@ impl<'a> Supervisor<'a> {
         Outcome {
             ending,
             cause: self.machine.stopped_for(),
-            was_ready: self.machine.is_serving(),
+            was_ready: self.was_ready,
             last_answer: self.last_answer.take(),
         }
     }
@@ -192,6 +194,7 @@ impl<'a> Supervisor<'a> {
                     self.kill_group();
                 }
                 Action::SayReady => {
+                    self.was_ready = true;
                     log::info(&self.serving);
                     self.around.systemd.ready(&self.serving);
                     if let Some(liveness) = &mut self.liveness {

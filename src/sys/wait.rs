@@ -20,6 +20,18 @@ impl Ending {
     }
 }
 
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Ending::Code(code) => write!(f, "exit code {code}"),
+            Ending::Signal(number) => match nix::sys::signal::Signal::try_from(*number) {
+                Ok(signal) => f.write_str(signal.as_str()),
+                Err(_) => write!(f, "signal {number}"),
+            },
+        }
+    }
+}
+
 /// What happened to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

@@ -1,0 +1,192 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use super::fetch;
+use super::gates::{self, Gate};
+use super::prepare::{self, Prepared};
+use super::report::{Area, Report};
+use crate::account::Account;
+use crate::config::{self, Overrides, Settings};
+use crate::environment::{self, Environment};
+use crate::error::Error;
+use crate::launch::{self, Plan, Sockets};
+use crate::log;
+use crate::schema::{self, Schema, Validated};
+use crate::server::Objection;
+use crate::supervise::{Cause, Signals, Surroundings, Systemd};
+use crate::sys::Ending;
+
+/// Everything that `run` does short of starting, and what Django's guides ask for beyond.
+pub fn check(overrides: Overrides, json: bool, full: bool) -> Result<u8, Error> {
+    let signals = Signals::take()
+        .map_err(|error| Error::Kernel { what: "cannot take signals", error })?;
+    let report = examine(overrides, full, &signals)?;
+    let text = if json { report.json() } else { report.text() };
+    std::io::stdout().write_all(text.as_bytes()).map_err(Error::Output)?;
+    Ok(report.code())
+}
+
+/// Goes on as far as it can, so that one run shows all that is wrong.
+fn examine(overrides: Overrides, full: bool, signals: &Signals) -> Result<Report, Error> {
+    let mut report = Report::default();
+    let inherited = environment::inherited();
+    let settings = config::resolve(overrides, &inherited).map_err(Error::from);
+    let Some(settings) = report.take(Area::Config, settings) else { return Ok(report) };
+    log::start(settings.log);
+    report.name = Some(settings.name.clone());
+    report.ok(Area::Config, config_shown(&settings));
+    report.warn(Area::Config, &settings.warnings);
+
+    let account = Account::resolve(settings.account.as_ref())
+        .and_then(|account| account.require_kill().map(|()| account));
+    let account = report.take(Area::Account, account.map_err(Error::from));
+    if let Some(account) = &account {
+        report.ok(Area::Account, format!("the site runs as user {account}"));
+        let bound = bind(&settings, account);
+        if let Some(shown) = report.take(Area::Sockets, bound).flatten() {
+            report.ok(Area::Sockets, shown);
+        }
+    }
+    launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
+
+    let schema = report.take(Area::Schema, prepare::read_schema(&settings));
+    let validated =
+        schema.as_ref().and_then(|schema| examine_secrets(&mut report, &settings, schema, &inherited));
+    let (Some(account), Some(schema), Some(validated)) = (account, schema, validated) else {
+        return Ok(report);
+    };
+    let environment =
+        Environment::build(validated, &inherited, &settings.environment, &account);
+    report.key = environment.key;
+    let prepared = Prepared { inherited, settings, schema, account };
+    examine_command(&mut report, &prepared, &environment);
+    if full && !report.has_errors() {
+        pass_gates(&mut report, &prepared, &environment, signals)?;
+    }
+    Ok(report)
+}
+
+fn config_shown(settings: &Settings) -> String {
+    match &settings.config_file {
+        Some(path) => format!("read '{}'", path.display()),
+        None => "no config file, options and variables only".to_owned(),
+    }
+}
+
+/// Binds and lets go again.
+fn bind(settings: &Settings, account: &Account) -> Result<Option<String>, Error> {
+    let mut sockets = Sockets::inherited(&BTreeMap::new(), account)?;
+    sockets.bind(&settings.listen)?;
+    Ok((!sockets.is_empty()).then(|| format!("can listen on {}", sockets.shown())))
+}
+
+fn examine_secrets(
+    report: &mut Report,
+    settings: &Settings,
+    schema: &Schema,
+    inherited: &BTreeMap<OsString, OsString>,
+) -> Option<Validated> {
+    let fetched = fetch::validated(settings, schema, inherited);
+    let (validated, locked) = report.take(Area::Secrets, fetched)?;
+    let count = validated.variables.len() + if validated.keys.is_some() { 2 } else { 0 };
+    report.ok(Area::Secrets, format!("{count} variables keep the schema"));
+    report.warn(Area::Secrets, &validated.warnings);
+    if let Some(warning) = locked.warning() {
+        report.warn(Area::Secrets, &[warning.to_owned()]);
+    }
+    let findings: Vec<String> =
+        schema::audit(&validated, settings.keys.keep).into_iter().map(|f| f.message).collect();
+    report.warn(Area::Audit, &findings);
+    Some(validated)
+}
+
+fn examine_command(report: &mut Report, prepared: &Prepared, environment: &Environment) {
+    let settings = &prepared.settings;
+    if settings.command.is_empty() {
+        report.warn(Area::Command, &["no command given, so none was looked for".to_owned()]);
+        return;
+    }
+    let sockets = !settings.listen.sockets.is_empty();
+    for objection in prepare::command_objections(settings, environment, sockets) {
+        match objection {
+            Objection::Refuse(reason) => report.error(Area::Command, &Error::Command(reason)),
+            Objection::Warn(reason) => report.warn(Area::Command, &[reason]),
+        }
+    }
+    let commands = std::iter::once(settings.command.clone())
+        .chain(gates::gates(prepared).into_iter().map(|gate| gate.command));
+    for command in commands {
+        let found = Plan::new(&command, environment, prepared.task())
+            .and_then(|plan| launch::rehearse(&plan).map(|()| plan.program()));
+        if let Some(program) = report.take(Area::Command, found.map_err(Error::from)) {
+            report.ok(Area::Command, format!("'{program}' can be executed"));
+        }
+    }
+}
+
+fn pass_gates(
+    report: &mut Report,
+    prepared: &Prepared,
+    environment: &Environment,
+    signals: &Signals,
+) -> Result<(), Error> {
+    let silent = Systemd::from(&BTreeMap::new());
+    let around = Surroundings {
+        signals,
+        systemd: &silent,
+        terminal: None,
+        drain: prepared.settings.reload.drain,
+    };
+    if report.take(Area::Gates, gates::pass(prepared, environment, around)).is_none() {
+        return Ok(());
+    }
+    for gate in gates::gates(prepared) {
+        report.ok(Area::Gates, format!("the {} succeeded", gate.what));
+    }
+    let (manage, name) = (&prepared.settings.manage, &environment.fallbacks_name);
+    if let (Some(manage), Some(name)) = (manage, name) {
+        let read = fallbacks_are_read(prepared, environment, around, manage, name)?;
+        report.fallbacks_read(read, &prepared.settings, name);
+    }
+    Ok(())
+}
+
+/// Django says security.W025 about a weak fallback, and only where the settings read the variable: so
+/// it is given one that is nothing but weak. What it prints stays here.
+fn fallbacks_are_read(
+    prepared: &Prepared,
+    environment: &Environment,
+    around: Surroundings<'_>,
+    manage: &[OsString],
+    name: &str,
+) -> Result<bool, Error> {
+    const CANARY: &str = "django-insecure-keybearer-asks-whether-fallbacks-are-read";
+    const MOST: u64 = 1 << 20;
+    let encoding = prepared.settings.keys.encoding;
+    let weak = environment::encode(&[CANARY], encoding);
+    let canary = environment.with(name, weak);
+    let gate = Gate {
+        what: "fallbacks check".to_owned(),
+        command: gates::with_arguments(manage, &["check", "--deploy"]),
+    };
+    let memory = memfd_create(c"keybearer-check", MFdFlags::MFD_CLOEXEC)
+        .map_err(|error| Error::Kernel { what: "cannot make a memory file", error: error.into() })?;
+    let mut output = File::from(memory);
+    let outcome = gates::run_to_end(prepared, &canary, around, &gate, Some(&output))?;
+    match (outcome.ending, outcome.cause) {
+        (_, Some(Cause::Asked(signal))) => return Err(Error::Interrupted(signal)),
+        (Ending::Code(_), _) => {}
+        (ending, _) => return Err(Error::Gate { what: format!("the {}", gate.what), ending }),
+    }
+    let mut text = Vec::new();
+    output
+        .rewind()
+        .and_then(|()| output.take(MOST).read_to_end(&mut text))
+        .map_err(|error| Error::Kernel { what: "cannot read what the check printed", error })?;
+    let sign = b"security.W025";
+    Ok(text.windows(sign.len()).any(|window| window == sign))
+}

@@ -1,0 +1,26 @@
+use std::convert::Infallible;
+
+use super::fetch;
+use super::prepare::Prepared;
+use crate::config::Overrides;
+use crate::error::Error;
+use crate::launch::{self, Plan, Sockets};
+
+/// Fetches, validates, drops privileges, becomes the command. It binds nothing: the site may be
+/// running beside it under the same config. Sockets that systemd handed over go on.
+pub fn exec(overrides: Overrides) -> Result<u8, Error> {
+    let never: Infallible = become_command(overrides)?;
+    match never {}
+}
+
+fn become_command(overrides: Overrides) -> Result<Infallible, Error> {
+    let prepared = Prepared::from(overrides)?;
+    prepared.require_command()?;
+    let sockets = Sockets::inherited(&prepared.inherited, &prepared.account)?;
+    launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
+    // Nothing stays behind that could be swapped out.
+    let (environment, _) = fetch::environment(&prepared)?;
+    let plan = Plan::new(&prepared.settings.command, &environment, prepared.task())?;
+    drop(environment);
+    Err(launch::become_command(&plan, &sockets.handed()).into())
+}

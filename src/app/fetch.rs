@@ -1,0 +1,60 @@
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use super::prepare::Prepared;
+use crate::config::Settings;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::log;
+use crate::schema::{self, Schema, Validated};
+use crate::sources;
+use crate::sys;
+
+/// Sources to environment: fetch, validate, build. What was fetched is locked in memory before it is
+/// looked at; the answer says whether that worked.
+pub fn environment(prepared: &Prepared) -> Result<(Environment, Locked), Error> {
+    let settings = &prepared.settings;
+    let (validated, locked) = validated(settings, &prepared.schema, &prepared.inherited)?;
+    for warning in &validated.warnings {
+        log::warning(warning);
+    }
+    let environment = Environment::build(
+        validated,
+        &prepared.inherited,
+        &settings.environment,
+        &prepared.account,
+    );
+    Ok((environment, locked))
+}
+
+/// The part of it that needs no account. The warnings of all its steps are in the answer.
+pub fn validated(
+    settings: &Settings,
+    schema: &Schema,
+    inherited: &BTreeMap<OsString, OsString>,
+) -> Result<(Validated, Locked), Error> {
+    let credentials = inherited.get(OsStr::new("CREDENTIALS_DIRECTORY"));
+    let mut fetched =
+        sources::fetch(&settings.sources, inherited, credentials.map(Path::new))?;
+    let locked = Locked(sys::lock_what_is_mapped().is_ok());
+    let mut warnings = std::mem::take(&mut fetched.warnings);
+    let mut validated =
+        schema::validate(fetched, schema, &settings.keys, &settings.environment.allow)?;
+    warnings.append(&mut validated.warnings);
+    validated.warnings = warnings;
+    Ok((validated, locked))
+}
+
+/// Whether memory could be kept out of swap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Locked(pub bool);
+
+impl Locked {
+    pub fn warning(self) -> Option<&'static str> {
+        (!self.0).then_some(
+            "cannot lock the secrets in memory, so they may reach the swap; raise the limit: LimitMEMLOCK=64M, or ulimit -l",
+        )
+    }
+}

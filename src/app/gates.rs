@@ -1,0 +1,76 @@
+use std::ffi::OsString;
+
+use super::prepare::Prepared;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::launch::{self, Plan, Wiring};
+use crate::log;
+use crate::supervise::{Cause, Outcome, Readiness, Step, Supervisor, Surroundings};
+use crate::sys::Ending;
+
+/// One command that must succeed in the new environment before a server starts in it.
+pub struct Gate {
+    pub what: String,
+    pub command: Vec<OsString>,
+}
+
+/// The `before` commands in their order, then Django's own check.
+pub fn gates(prepared: &Prepared) -> Vec<Gate> {
+    let before = prepared.settings.reload.before.iter().enumerate().map(|(index, command)| Gate {
+        what: format!("'before' command {}", index + 1),
+        command: command.clone(),
+    });
+    let check = prepared.settings.manage.iter().map(|manage| Gate {
+        what: "'check --deploy'".to_owned(),
+        command: with_arguments(manage, &["check", "--deploy"]),
+    });
+    before.chain(check).collect()
+}
+
+/// Runs them all as the site's user. A TERM on the way ends the one that runs, and says so.
+pub fn pass(
+    prepared: &Prepared,
+    environment: &Environment,
+    around: Surroundings<'_>,
+) -> Result<(), Error> {
+    for gate in gates(prepared) {
+        log::info(format_args!("running the {}", gate.what));
+        let outcome = run_to_end(prepared, environment, around, &gate, None)?;
+        match (outcome.ending, outcome.cause) {
+            (_, Some(Cause::Asked(signal))) => return Err(Error::Interrupted(signal)),
+            (Ending::Code(0), _) => {}
+            (ending, _) => return Err(Error::Gate { what: format!("the {}", gate.what), ending }),
+        }
+    }
+    Ok(())
+}
+
+/// One command from start to end, its output where keybearer's own goes, or into `output`.
+pub fn run_to_end(
+    prepared: &Prepared,
+    environment: &Environment,
+    around: Surroundings<'_>,
+    gate: &Gate,
+    output: Option<&std::fs::File>,
+) -> Result<Outcome, Error> {
+    let plan = Plan::new(&gate.command, environment, prepared.task())?;
+    let output = output.map(std::os::fd::AsFd::as_fd);
+    let process = launch::spawn(&plan, Wiring { output, ..Wiring::default() })?;
+    drop(plan);
+    let mut supervisor =
+        Supervisor::new(around, process, &format!("the {}", gate.what), Readiness::Nothing, None);
+    loop {
+        let step = supervisor
+            .next()
+            .map_err(|error| Error::Kernel { what: "cannot wait for a process", error })?;
+        match step {
+            // It was started with what was just fetched.
+            Step::FetchAgain(_) => {}
+            Step::Ended(outcome) => return Ok(outcome),
+        }
+    }
+}
+
+pub fn with_arguments(command: &[OsString], arguments: &[&str]) -> Vec<OsString> {
+    command.iter().cloned().chain(arguments.iter().map(OsString::from)).collect()
+}

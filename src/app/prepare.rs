@@ -1,0 +1,90 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use crate::account::Account;
+use crate::config::{self, Overrides, SchemaChoice, ServerKind, Settings};
+use crate::environment::{self, Environment};
+use crate::error::Error;
+use crate::files::{self, Rule};
+use crate::launch::Task;
+use crate::log;
+use crate::schema::Schema;
+use crate::server::{self, Objection};
+
+/// What is known before a secret is touched.
+pub struct Prepared {
+    pub inherited: BTreeMap<OsString, OsString>,
+    pub settings: Settings,
+    pub schema: Schema,
+    pub account: Account,
+}
+
+impl Prepared {
+    pub fn from(overrides: Overrides) -> Result<Prepared, Error> {
+        let inherited = environment::inherited();
+        let settings = config::resolve(overrides, &inherited)?;
+        log::start(settings.log);
+        for warning in &settings.warnings {
+            log::warning(warning);
+        }
+        let account = Account::resolve(settings.account.as_ref())?;
+        let schema = read_schema(&settings)?;
+        Ok(Prepared { inherited, settings, schema, account })
+    }
+
+    pub fn task(&self) -> Task<'_> {
+        Task {
+            account: &self.account,
+            directory: self.settings.directory.as_deref(),
+            umask: self.settings.umask,
+        }
+    }
+
+    pub fn kind(&self) -> ServerKind {
+        kind(&self.settings)
+    }
+
+    pub fn require_command(&self) -> Result<(), Error> {
+        match self.settings.command.is_empty() {
+            true => Err(crate::launch::LaunchError::NoCommand.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Refuses what cannot work, and says what has no effect.
+    pub fn judge_command(&self, environment: &Environment, sockets: bool) -> Result<(), Error> {
+        for objection in command_objections(&self.settings, environment, sockets) {
+            match objection {
+                Objection::Refuse(reason) => return Err(Error::Command(reason)),
+                Objection::Warn(reason) => log::warning(reason),
+            }
+        }
+        Ok(())
+    }
+}
+
+pub fn read_schema(settings: &Settings) -> Result<Schema, Error> {
+    match &settings.schema {
+        SchemaChoice::Django => Ok(Schema::django()),
+        SchemaChoice::File(path) => {
+            let contents = files::read(path, Rule::Settings)?;
+            for warning in &contents.warnings {
+                log::warning(warning);
+            }
+            Ok(Schema::parse(&contents.bytes, path)?)
+        }
+    }
+}
+
+pub fn kind(settings: &Settings) -> ServerKind {
+    settings.server.unwrap_or_else(|| ServerKind::of(&settings.command))
+}
+
+pub fn command_objections(
+    settings: &Settings,
+    environment: &Environment,
+    sockets: bool,
+) -> Vec<Objection> {
+    let extra = environment.get("GUNICORN_CMD_ARGS");
+    server::objections(kind(settings), &settings.command, extra, sockets)
+}

@@ -1,0 +1,192 @@
+use std::os::fd::AsFd;
+use std::time::Instant;
+
+use super::fetch;
+use super::gates;
+use super::prepare::Prepared;
+use crate::config::Overrides;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::launch::{self, Plan, Sockets, Wiring};
+use crate::log;
+use crate::server::{self, Way};
+use crate::supervise::{
+    Arrival, Cause, Heard, ProbeSocket, Prober, Readiness, Request, RuntimeDirectory, Signals, Step,
+    Supervisor, Surroundings, Systemd, Terminal,
+};
+
+/// Fetches, validates, starts, supervises; the exit code is the server's.
+pub fn run(overrides: Overrides) -> Result<u8, Error> {
+    // Before anything slow begins: an early TERM must not be lost, and must not kill.
+    let signals = Signals::take().map_err(|error| kernel("cannot take signals", error))?;
+    let prepared = Prepared::from(overrides)?;
+    prepared.require_command()?;
+    prepared.account.require_kill()?;
+
+    let settings = &prepared.settings;
+    let systemd = Systemd::from(&prepared.inherited);
+    let mut sockets = Sockets::inherited(&prepared.inherited, &prepared.account)?;
+    sockets.bind(&settings.listen)?;
+    let way = server::way(prepared.kind(), &settings.command, sockets.len());
+    let private = Private::open(way, &prepared);
+    nix::sys::prctl::set_child_subreaper(true)
+        .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
+    launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
+    ended_early(&signals)?;
+
+    let (environment, locked) = fetch::environment(&prepared)?;
+    if let Some(warning) = locked.warning() {
+        log::warning(warning);
+    }
+    prepared.judge_command(&environment, !sockets.is_empty())?;
+    ended_early(&signals)?;
+
+    let terminal = Terminal::open();
+    let around = Surroundings {
+        signals: &signals,
+        systemd: &systemd,
+        terminal: terminal.as_ref(),
+        drain: settings.reload.drain,
+    };
+    gates::pass(&prepared, &environment, around)?;
+    let supervisor = start(&prepared, &environment, &sockets, &private, around)?;
+    supervise(supervisor, &prepared, environment)
+}
+
+/// What only one generation has: how it alone can be asked, or heard.
+enum Private {
+    Probe(ProbeSocket, #[allow(dead_code, reason = "removed when dropped")] RuntimeDirectory),
+    Heard(Heard),
+    Nothing,
+}
+
+impl Private {
+    /// Opened while keybearer may still make directories. Without a place for it the site starts all the
+    /// same, and is only known to live.
+    fn open(way: Way, prepared: &Prepared) -> Private {
+        let why = match way {
+            Way::Settle => return Private::Nothing,
+            Way::Probe => match RuntimeDirectory::open(&prepared.settings.name, &prepared.inherited)
+            {
+                Ok(directory) => match ProbeSocket::open(&directory) {
+                    Ok(probe) => return Private::Probe(probe, directory),
+                    Err(error) => format!("'{}': {error}", directory.path().display()),
+                },
+                Err(error) => format!("no directory for it: {error}"),
+            },
+            Way::Heard => match Heard::open() {
+                Ok(heard) => return Private::Heard(heard),
+                Err(error) => error.to_string(),
+            },
+        };
+        log::warning(format_args!(
+            "cannot open a private socket to know when the server is ready ({why}); waiting for it to settle instead; give a RUNTIME_DIRECTORY"
+        ));
+        Private::Nothing
+    }
+}
+
+fn start<'a>(
+    prepared: &Prepared,
+    environment: &Environment,
+    sockets: &Sockets,
+    private: &'a Private,
+    around: Surroundings<'a>,
+) -> Result<Supervisor<'a>, Error> {
+    let settings = &prepared.settings;
+    let ready = &settings.ready;
+    let mut plan = Plan::new(&settings.command, environment, prepared.task())?;
+    let mut handed = sockets.handed();
+    match private {
+        Private::Probe(probe, _) => handed.push((probe.as_fd(), "probe".to_owned())),
+        Private::Heard(heard) => plan.set("NOTIFY_SOCKET", heard.address()),
+        Private::Nothing => {}
+    }
+    let wiring =
+        Wiring { sockets: &handed, terminal: around.terminal.map(AsFd::as_fd), output: None };
+    let process = launch::spawn(&plan, wiring)?;
+    log::debug(format_args!("started '{}' as pid {process}", plan.program()));
+
+    let now = Instant::now();
+    let request =
+        Request::new(ready.path.as_deref(), &server::probe_headers(&ready.headers, environment));
+    let prober = |probe: &ProbeSocket| Prober::new(probe.path(), request.clone(), now);
+    let (readiness, liveness) = match private {
+        Private::Probe(probe, _) => {
+            (Readiness::Probe(prober(probe)), ready.liveness.then(|| prober(probe)))
+        }
+        Private::Heard(heard) => (Readiness::Heard(heard), None),
+        Private::Nothing => (Readiness::settle(now, ready.settle), None),
+    };
+    let supervisor =
+        Supervisor::new(around, process, "the server", readiness, Some(ready.within))
+            .serving_as(serving(sockets, environment));
+    Ok(match liveness {
+        Some(prober) => supervisor.with_liveness(prober),
+        None => supervisor,
+    })
+}
+
+fn serving(sockets: &Sockets, environment: &Environment) -> String {
+    let key = environment.key.map(|key| format!(", {key}")).unwrap_or_default();
+    match sockets.is_empty() {
+        true => format!("serving{key}"),
+        false => format!("serving on {}{key}", sockets.shown()),
+    }
+}
+
+fn supervise(
+    mut supervisor: Supervisor<'_>,
+    prepared: &Prepared,
+    running: Environment,
+) -> Result<u8, Error> {
+    loop {
+        let step = supervisor.next().map_err(|error| kernel("cannot wait for events", error))?;
+        let outcome = match step {
+            Step::FetchAgain(asked) => {
+                say_differences(prepared, &running, asked);
+                continue;
+            }
+            Step::Ended(outcome) => outcome,
+        };
+        if outcome.cause == Some(Cause::NotReady) {
+            let within = prepared.settings.ready.within;
+            return Err(Error::NotReady { within, last: outcome.last_answer });
+        }
+        let when = if outcome.was_ready { "" } else { " before it was ready" };
+        let by = if outcome.cause.is_some() { "" } else { " by itself" };
+        log::info(format_args!("the server ended{by}{when}: {}", outcome.ending));
+        return Ok(outcome.ending.exit_code());
+    }
+}
+
+/// HUP, until rotation acts on it: fetches and validates again and says what would change.
+fn say_differences(prepared: &Prepared, running: &Environment, asked: Arrival) {
+    match fetch::environment(prepared) {
+        Err(error) => log::error(format_args!(
+            "{error}\nthe running server stays as it is ({asked})"
+        )),
+        Ok((fetched, _)) => {
+            let differences: Vec<String> =
+                running.differences(&fetched).iter().map(ToString::to_string).collect();
+            match differences.is_empty() {
+                true => log::info(format_args!("nothing changed ({asked})")),
+                false => log::info(format_args!(
+                    "a restart would bring: {} ({asked})",
+                    differences.join(", ")
+                )),
+            }
+        }
+    }
+}
+
+fn ended_early(signals: &Signals) -> Result<(), Error> {
+    match signals.asked_to_end() {
+        Some(signal) => Err(Error::Interrupted(signal)),
+        None => Ok(()),
+    }
+}
+
+fn kernel(what: &'static str, error: std::io::Error) -> Error {
+    Error::Kernel { what, error }
+}
