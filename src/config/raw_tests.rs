@@ -444,3 +444,24 @@ fn what_is_no_toml_is_one_line_without_the_text() {
     }
     assert_eq!(bad("a = 1\na = 2"), "2:1: duplicate key");
 }
+
+/// Whatever an editor or a full disk made of the file: an error with a place, or settings.
+#[test]
+fn no_cut_or_slip_panics() {
+    for at in (0..DESIGN.len()).filter(|at| DESIGN.is_char_boundary(*at)) {
+        let (before, after) = DESIGN.split_at(at);
+        for text in [
+            before.to_owned(),
+            format!("{before}ä\"{after}"),
+            format!("{before}]{after}"),
+            format!("{before}\r\n={after}"),
+        ] {
+            if let Err(error) = parse(&text, Path::new("/f")) {
+                assert!(
+                    matches!(error, Error::Form { line, column, .. } if line > 0 && column > 0)
+                );
+                assert!(!error.to_string().contains('\n'), "{error}");
+            }
+        }
+    }
+}

@@ -128,7 +128,11 @@ fn truth(text: &str) -> Result<bool, &'static str> {
 /// KEYBEARER_ROTATION belongs to the document that the key is in.
 fn unknown(environment: &BTreeMap<OsString, OsString>) -> Vec<String> {
     // Compared without what they all share: that would make any two of them alike.
-    let known = || SHARED.iter().filter_map(|(_, variable)| variable.strip_prefix(PREFIX));
+    let known = || {
+        SHARED
+            .iter()
+            .filter_map(|(_, variable)| variable.strip_prefix(PREFIX))
+    };
     environment
         .keys()
         .map(|name| name.to_string_lossy())
