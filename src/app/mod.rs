@@ -10,6 +10,7 @@ mod gates;
 mod harden;
 pub mod init;
 pub mod key;
+mod output;
 mod prepare;
 mod report;
 pub mod run;

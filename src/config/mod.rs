@@ -1,11 +1,31 @@
 //! Arguments, variables and the config file: raw settings, then resolved settings.
+//!
+//! [`parse`] makes [`Raw`] of the file's text, [`Overrides`] are what the command line or the
+//! variables say, [`resolve`] makes [`Settings`] of the three: flag beats variable beats file.
 
 #![forbid(unsafe_code)]
 
 mod address;
+mod error;
+mod forms;
+mod overrides;
+mod raw;
+mod raw_source;
+mod resolve;
 mod server_kind;
 mod settings;
+mod suggest;
+mod table;
+mod value;
+mod variables;
 
 pub use address::Address;
+pub use error::Error;
+pub use forms::{account, instance_name, log_format, path, ready_path, schema};
+pub use overrides::{Overrides, SourceOption};
+pub use raw::{Raw, RawKeys, RawListen, RawReady, RawReload, parse};
+pub use resolve::resolve;
 pub use server_kind::ServerKind;
 pub use settings::*;
+pub use suggest::closest;
+pub use variables::{SHARED as SHARED_VARIABLES, read as variables};

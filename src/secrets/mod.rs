@@ -3,9 +3,11 @@
 #![forbid(unsafe_code)]
 
 mod fingerprint;
+mod generate;
 mod name;
 mod secret;
 
 pub use fingerprint::Fingerprint;
+pub use generate::{NoRandomness, generate};
 pub use name::{Name, NotAName};
 pub use secret::Secret;

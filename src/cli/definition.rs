@@ -1,0 +1,228 @@
+use std::ffi::OsString;
+use std::str::FromStr;
+
+use clap::builder::{OsStringValueParser, TypedValueParser, ValueParser};
+use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
+use clap_complete::Shell;
+
+use crate::config::{self, Address};
+
+use super::help;
+
+const SECRETS: &str = "Config and secrets";
+const SERVER: &str = "Server";
+const OUTPUT: &str = "Output";
+
+/// The command line as clap knows it; completions and the tests of the manual read it too.
+pub fn command() -> Command {
+    Command::new("keybearer")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(help::ABOUT)
+        .after_help(help::TOP)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            shared(Command::new("run"), "The server and its words")
+                .about("Fetch, validate, start the server, supervise it")
+                .after_help(help::RUN),
+        )
+        .subcommand(
+            shared(Command::new("exec"), "The command and its words")
+                .about("Fetch, validate, drop privileges, become COMMAND; binds no socket")
+                .after_help(help::EXEC),
+        )
+        .subcommand(
+            shared(Command::new("check"), "The server and its words")
+                .about("Do everything that run does short of starting, and report")
+                .after_help(help::CHECK)
+                .arg(flag("json", "Report as JSON, for machines").help_heading(OUTPUT))
+                .arg(
+                    flag(
+                        "full",
+                        "Also run the 'before' commands and Django's check --deploy",
+                    )
+                    .help_heading(SERVER),
+                ),
+        )
+        .subcommand(
+            Command::new("key")
+                .about("Print a new key: 64 characters of A-Z a-z 0-9 _ -")
+                .after_help(help::KEY),
+        )
+        .subcommand(
+            Command::new("init")
+                .about("Write a starter config, a schema and a 0640 env file with a fresh key")
+                .after_help(help::INIT)
+                .arg(
+                    Arg::new("directory")
+                        .value_name("DIR")
+                        .required(true)
+                        .value_hint(ValueHint::DirPath)
+                        .value_parser(os(config::path))
+                        .help("Where to write them; made where it is missing"),
+                )
+                .arg(
+                    option("name", "NAME", text(config::instance_name))
+                        .help("The files' name [default: keybearer]"),
+                )
+                .arg(
+                    option("user", "USER[:GROUP]", text(config::account))
+                        .help("The site's user; as root, its group may read the env file"),
+                ),
+        )
+        .subcommand(
+            Command::new("completions")
+                .about("Print the completions of a shell")
+                .after_help(help::COMPLETIONS)
+                .arg(
+                    Arg::new("shell")
+                        .value_name("SHELL")
+                        .required(true)
+                        .value_parser(value_parser!(Shell))
+                        .help("The shell"),
+                ),
+        )
+}
+
+/// The options that run, exec and check share. Each is a variable too: `config::SHARED_VARIABLES`.
+fn shared(command: Command, command_help: &'static str) -> Command {
+    command
+        .arg(
+            option("config", "FILE", os(config::path))
+                .value_hint(ValueHint::FilePath)
+                .help("The config file [default: /etc/keybearer/NAME.toml]")
+                .help_heading(SECRETS),
+        )
+        .arg(
+            option("name", "NAME", text(config::instance_name))
+                .help("This instance's name [default: the config file's stem]")
+                .help_heading(SECRETS),
+        )
+        .arg(
+            many(
+                "env-file",
+                "PATH",
+                os(|path| config::path(path).map(OsString::from)),
+            )
+            .value_hint(ValueHint::FilePath)
+            .help("Read this env file, not the config's sources; repeatable")
+            .help_heading(SECRETS),
+        )
+        .arg(
+            many("aws-secret", "ID", store())
+                .help("Read this AWS secret; not in this version")
+                .help_heading(SECRETS),
+        )
+        .arg(
+            many("vault", "MOUNT/PATH", store())
+                .help("Read this Vault secret; not in this version")
+                .help_heading(SECRETS),
+        )
+        .arg(
+            option("schema", "FILE", os(config::schema))
+                .value_hint(ValueHint::FilePath)
+                .help("What the secrets must be [default: django, built in]")
+                .help_heading(SECRETS),
+        )
+        .arg(
+            option("user", "USER[:GROUP]", text(config::account))
+                .help("The site's user")
+                .help_heading(SERVER),
+        )
+        .arg(
+            many("listen", "ADDRESS", text(Address::from_str))
+                .help("Such as 127.0.0.1:8000 or unix:/run/example/web.sock; repeatable")
+                .help_heading(SERVER),
+        )
+        .arg(
+            option("ready-path", "PATH", text(config::ready_path))
+                .help("The site is ready when this answers 2xx, such as /healthz")
+                .help_heading(SERVER),
+        )
+        .arg(
+            option("log-format", "FORMAT", text(config::log_format))
+                .help("text or json")
+                .help_heading(OUTPUT),
+        )
+        .arg(
+            Arg::new("verbose")
+                .short('v')
+                .long("verbose")
+                .action(ArgAction::Count)
+                .help("Say more; never a value")
+                .help_heading(OUTPUT),
+        )
+        .arg(
+            flag("quiet", "Say warnings and errors only")
+                .short('q')
+                .conflicts_with("verbose")
+                .help_heading(OUTPUT),
+        )
+        .mut_args(with_variable)
+        .arg(
+            Arg::new("command")
+                .value_name("COMMAND")
+                .num_args(0..)
+                .last(true)
+                .value_hint(ValueHint::CommandWithArguments)
+                .value_parser(value_parser!(OsString))
+                .help(command_help),
+        )
+}
+
+/// Each option's line ends with its variable.
+fn with_variable(argument: Arg) -> Arg {
+    let id = argument.get_id().as_str();
+    let variable = config::SHARED_VARIABLES
+        .iter()
+        .find(|(option, _)| *option == id);
+    match (variable, argument.get_help()) {
+        (Some((_, variable)), Some(help)) => {
+            let help = format!("{help} [{variable}]");
+            argument.help(help)
+        }
+        (_, _) => argument,
+    }
+}
+
+fn option(long: &'static str, value: &'static str, parser: ValueParser) -> Arg {
+    Arg::new(long)
+        .long(long)
+        .value_name(value)
+        .value_parser(parser)
+}
+
+fn many(long: &'static str, value: &'static str, parser: ValueParser) -> Arg {
+    option(long, value, parser).action(ArgAction::Append)
+}
+
+fn flag(long: &'static str, help: &'static str) -> Arg {
+    Arg::new(long)
+        .long(long)
+        .action(ArgAction::SetTrue)
+        .help(help)
+}
+
+fn text<T, F>(parse: F) -> ValueParser
+where
+    T: Clone + Send + Sync + 'static,
+    F: Fn(&str) -> Result<T, &'static str> + Clone + Send + Sync + 'static,
+{
+    ValueParser::from(parse)
+}
+
+fn os<T, F>(parse: F) -> ValueParser
+where
+    T: Clone + Send + Sync + 'static,
+    F: Fn(&std::ffi::OsStr) -> Result<T, &'static str> + Clone + Send + Sync + 'static,
+{
+    ValueParser::new(OsStringValueParser::new().try_map(move |text| parse(&text)))
+}
+
+/// The name of a secret in a store.
+fn store() -> ValueParser {
+    os(|text| match text.to_str() {
+        Some(text) if !text.is_empty() => Ok(OsString::from(text)),
+        _ => Err("expected the secret's name"),
+    })
+}

@@ -1,0 +1,81 @@
+//! The longer texts of `--help`, for somebody who is in a hurry.
+
+pub(super) const ABOUT: &str = "\
+Carries a Django site's keys to its server.
+
+keybearer reads the site's secrets, validates them, drops to the site's user, starts the
+server with the environment set, and supervises it.";
+
+pub(super) const TOP: &str = "\
+Examples:
+  Serve a site from one env file, as its own user:
+    keybearer run --env-file /etc/example/example.env --user example:www-data \\
+        --listen 127.0.0.1:8000 -- /srv/example/venv/bin/gunicorn config.wsgi:application
+
+  See what is wrong, without starting anything:
+    keybearer check --config /etc/keybearer/example.toml
+
+  Run one command under the site's secrets and user:
+    keybearer exec --config /etc/keybearer/example.toml -- python manage.py migrate
+
+'keybearer COMMAND --help' shows the options of a command.
+
+Files:
+  /etc/keybearer/NAME.toml     the config; NAME is keybearer unless --name says otherwise
+  the rest                     env file and schema: wherever the config or the options say
+  'keybearer init DIR' writes all three to begin with.
+
+Exit codes:
+  the server's own, and 128+N where signal N ended it; and
+    1  not ready in time, a 'before' command failed, or a port in use
+   64  wrong usage
+   77  refused for permissions; the message has the command that mends it
+   78  wrong configuration, an unknown user, or a secret that breaks the schema
+  126  the command cannot be executed
+  127  the command was not found";
+
+pub(super) const RUN: &str = "\
+Examples:
+  keybearer run --config /etc/keybearer/example.toml
+  keybearer run --env-file /etc/example/example.env --user example:www-data \\
+      --listen 127.0.0.1:8000 -- /srv/example/venv/bin/gunicorn config.wsgi:application
+  keybearer run --env-file site.env -- python -m gunicorn config.wsgi
+
+Options beat KEYBEARER_* variables, and those beat the config file.
+Signals go to the server: TERM stops it, and a second TERM cuts nothing short; QUIT does.
+Exit code: the server's own, or one of those that 'keybearer --help' lists.";
+
+pub(super) const EXEC: &str = "\
+Examples:
+  keybearer exec --config /etc/keybearer/example.toml -- python manage.py migrate
+  keybearer exec --name example -- bash
+  keybearer exec --env-file site.env -- celery -A config worker
+
+Nothing of keybearer stays behind, and no socket is bound: --listen has no effect here.
+Options beat KEYBEARER_* variables, and those beat the config file.
+Exit code: the command's own, or one of those that 'keybearer --help' lists.";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  keybearer check --config /etc/keybearer/example.toml
+  keybearer check --env-file /etc/example/example.env --user example
+  keybearer check --name example --full --json
+
+The report holds no value of any secret.
+Options beat KEYBEARER_* variables, and those beat the config file.
+Exit code: 0 when 'run' would start, else the code that 'run' would end with.";
+
+pub(super) const KEY: &str = "\
+Example:
+  keybearer key";
+
+pub(super) const INIT: &str = "\
+Examples:
+  keybearer init /etc/keybearer
+  keybearer init /etc/keybearer --name example --user example:www-data
+
+Nothing is overwritten. The commands to go on with are printed.";
+
+pub(super) const COMPLETIONS: &str = "\
+Example:
+  keybearer completions bash > /usr/share/bash-completion/completions/keybearer";

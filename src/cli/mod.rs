@@ -1,0 +1,117 @@
+//! argv -> [`Command`].
+
+#![forbid(unsafe_code)]
+
+mod definition;
+mod help;
+mod stop;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::ArgMatches;
+use clap_complete::Shell;
+
+use crate::config::{AccountSpec, Overrides, SourceOption};
+
+pub use definition::command;
+pub use stop::Stop;
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Command {
+    Run(Overrides),
+    Exec(Overrides),
+    Check {
+        overrides: Overrides,
+        json: bool,
+        full: bool,
+    },
+    Key,
+    Init {
+        directory: PathBuf,
+        name: Option<String>,
+        user: Option<AccountSpec>,
+    },
+    Completions(Shell),
+}
+
+/// The whole command line, the program's name first.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Stop> {
+    let mut matches = command()
+        .try_get_matches_from(arguments)
+        .map_err(Stop::from)?;
+    let Some((name, mut matches)) = matches.remove_subcommand() else {
+        return Err(Stop::NoCommand(command().render_help().to_string()));
+    };
+    let matches = &mut matches;
+    Ok(match name.as_str() {
+        "run" => Command::Run(overrides(matches)),
+        "exec" => Command::Exec(overrides(matches)),
+        "check" => Command::Check {
+            overrides: overrides(matches),
+            json: matches.get_flag("json"),
+            full: matches.get_flag("full"),
+        },
+        "init" => Command::Init {
+            directory: matches.remove_one("directory").unwrap_or_default(),
+            name: matches.remove_one("name"),
+            user: matches.remove_one("user"),
+        },
+        "completions" => match matches.remove_one("shell") {
+            Some(shell) => Command::Completions(shell),
+            None => return Err(Stop::Usage("completions: name the shell".to_owned())),
+        },
+        // The definition knows one more, and a test goes through them all.
+        _ => Command::Key,
+    })
+}
+
+fn overrides(matches: &mut ArgMatches) -> Overrides {
+    Overrides {
+        config: matches.remove_one("config"),
+        name: matches.remove_one("name"),
+        sources: sources(matches),
+        schema: matches.remove_one("schema"),
+        user: matches.remove_one("user"),
+        listen: matches
+            .remove_many("listen")
+            .into_iter()
+            .flatten()
+            .collect(),
+        ready_path: matches.remove_one("ready-path"),
+        log_format: matches.remove_one("log-format"),
+        verbose: matches.get_count("verbose"),
+        quiet: matches.get_flag("quiet"),
+        command: matches
+            .remove_many("command")
+            .into_iter()
+            .flatten()
+            .collect(),
+    }
+}
+
+/// A later source wins, so the order counts across the options too.
+fn sources(matches: &mut ArgMatches) -> Vec<SourceOption> {
+    let mut sources = Vec::new();
+    let mut add = |option: &str, to: fn(OsString) -> SourceOption| {
+        let places: Vec<usize> = matches.indices_of(option).into_iter().flatten().collect();
+        let values = matches
+            .remove_many::<OsString>(option)
+            .into_iter()
+            .flatten();
+        sources.extend(places.into_iter().zip(values.map(to)));
+    };
+    add("env-file", |path| SourceOption::EnvFile(path.into()));
+    add("aws-secret", |id| {
+        SourceOption::AwsSecret(id.to_string_lossy().into_owned())
+    });
+    add("vault", |path| {
+        SourceOption::Vault(path.to_string_lossy().into_owned())
+    });
+    sources.sort_by_key(|(place, _)| *place);
+    sources.into_iter().map(|(_, source)| source).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+use super::*;
+use crate::config::{SHARED_VARIABLES, SchemaChoice};
+
+fn given(line: &str) -> Result<Command, Stop> {
+    parse(
+        std::iter::once("keybearer")
+            .chain(line.split_whitespace())
+            .map(OsString::from),
+    )
+}
+
+fn usage(line: &str) -> String {
+    match given(line) {
+        Err(Stop::Usage(message)) => {
+            assert!(!message.contains('\n'), "{message}");
+            message
+        }
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_definition_is_sound() {
+    command().debug_assert();
+}
+
+#[test]
+fn every_option_reaches_its_place() {
+    let command = given(
+        "run --config /c.toml --name site --env-file /a.env --vault secret/a --env-file b.env \
+         --aws-secret x/y --schema django --user example:www-data --listen 127.0.0.1:8000 \
+         --listen unix:/run/a --ready-path /healthz --log-format json -vv -- gunicorn -q --name x",
+    )
+    .unwrap();
+    let Command::Run(overrides) = command else {
+        panic!("{command:?}")
+    };
+    assert_eq!(
+        overrides,
+        Overrides {
+            config: Some("/c.toml".into()),
+            name: Some("site".into()),
+            sources: vec![
+                SourceOption::EnvFile("/a.env".into()),
+                SourceOption::Vault("secret/a".into()),
+                SourceOption::EnvFile(std::env::current_dir().unwrap().join("b.env")),
+                SourceOption::AwsSecret("x/y".into()),
+            ],
+            schema: Some(SchemaChoice::Django),
+            user: Some(AccountSpec {
+                user: "example".into(),
+                group: Some("www-data".into())
+            }),
+            listen: vec![
+                "127.0.0.1:8000".parse().unwrap(),
+                "unix:/run/a".parse().unwrap()
+            ],
+            ready_path: Some("/healthz".into()),
+            log_format: Some(crate::log::Format::Json),
+            verbose: 2,
+            quiet: false,
+            command: ["gunicorn", "-q", "--name", "x"].map(OsString::from).into(),
+        }
+    );
+}
+
+#[test]
+fn the_other_commands() {
+    assert!(matches!(given("exec -q -- true").unwrap(), Command::Exec(o) if o.quiet));
+    let check = given("check --json --full").unwrap();
+    assert_eq!(
+        check,
+        Command::Check {
+            overrides: Overrides::default(),
+            json: true,
+            full: true
+        }
+    );
+    assert_eq!(given("key").unwrap(), Command::Key);
+    assert_eq!(
+        given("completions zsh").unwrap(),
+        Command::Completions(Shell::Zsh)
+    );
+    let init = given("init /etc/keybearer --name site --user example").unwrap();
+    let user = AccountSpec {
+        user: "example".into(),
+        group: None,
+    };
+    assert_eq!(
+        init,
+        Command::Init {
+            directory: "/etc/keybearer".into(),
+            name: Some("site".into()),
+            user: Some(user)
+        }
+    );
+    // Every command of the definition is one of these six.
+    assert_eq!(command().get_subcommands().count(), 6);
+}
+
+#[test]
+fn wrong_usage_is_one_line_with_the_mend() {
+    for (line, message) in [
+        (
+            "run --env-fil /a",
+            "unexpected argument '--env-fil'; did you mean '--env-file'?",
+        ),
+        ("chekc", "unknown command 'chekc'; did you mean 'check'?"),
+        (
+            "gunicorn config.wsgi",
+            "unknown command 'gunicorn'; to start a server: keybearer run -- gunicorn ...",
+        ),
+        (
+            "run gunicorn",
+            "unexpected argument 'gunicorn'; the server's words come after '--', as in: \
+             keybearer run -- gunicorn ...",
+        ),
+        (
+            "--env-file /a",
+            "unexpected argument '--env-file'; it belongs to run, exec and check, as in: \
+             keybearer run --env-file ...",
+        ),
+        (
+            "-- gunicorn",
+            "unknown command 'gunicorn'; to start a server: keybearer run -- gunicorn ...",
+        ),
+        ("run -x", "unexpected argument '-x'; see keybearer --help"),
+        ("run --user", "--user needs a value: --user <USER[:GROUP]>"),
+        (
+            "run --user a --user b",
+            "--user is given twice; leave one of them out",
+        ),
+        (
+            "run -q -v",
+            "--quiet contradicts --verbose; leave one of them out",
+        ),
+        (
+            "run --log-format yaml",
+            "--log-format: expected text or json",
+        ),
+        ("run --user a:", "--user: expected USER or USER:GROUP"),
+        ("check --json=1", "--json takes no value"),
+        ("init", "missing DIR; see keybearer --help"),
+        (
+            "completions powershel",
+            "SHELL: unknown value; did you mean 'powershell'?",
+        ),
+        (
+            "completions x",
+            "SHELL: expected bash, elvish, fish, powershell, zsh",
+        ),
+    ] {
+        assert_eq!(usage(line), message);
+    }
+    let broken = ["keybearer", "run", "--x\ny"].map(OsString::from);
+    assert!(matches!(parse(broken), Err(Stop::Usage(line)) if !line.contains('\n')));
+}
+
+#[test]
+fn help_and_version_are_no_failure() {
+    for line in [
+        "--help",
+        "-h",
+        "--version",
+        "-V",
+        "run --help",
+        "init -h",
+        "help",
+        "help run",
+    ] {
+        let stop = given(line).unwrap_err();
+        assert!(
+            matches!(stop, Stop::Shown(_)) && stop.exit().is_none(),
+            "{line}"
+        );
+    }
+    let Err(Stop::NoCommand(help)) = given("") else {
+        panic!("no help")
+    };
+    for word in [
+        "keybearer run --env-file",
+        "Exit codes:",
+        "/etc/keybearer/NAME.toml",
+    ] {
+        assert!(help.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn every_shared_option_has_its_variable_and_one_line() {
+    for name in ["run", "exec", "check"] {
+        let command = command();
+        let command = command.find_subcommand(name).unwrap();
+        let mut options = command
+            .get_arguments()
+            .filter(|argument| {
+                argument
+                    .get_long()
+                    .is_some_and(|l| l != "json" && l != "full")
+            })
+            .map(|argument| {
+                (
+                    argument.get_id().as_str(),
+                    argument.get_help().unwrap().to_string(),
+                )
+            });
+        for (option, variable) in SHARED_VARIABLES {
+            let (id, help) = options.next().unwrap();
+            assert_eq!(id, *option);
+            assert!(help.ends_with(&format!("[{variable}]")), "{help}");
+            assert!(!help.contains('\n'), "{help}");
+        }
+        assert_eq!(options.next(), None);
+    }
+}

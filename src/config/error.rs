@@ -1,0 +1,58 @@
+use std::path::PathBuf;
+
+use crate::exit::Exit;
+
+use super::Address;
+
+/// Why there are no settings. No message holds a value that was given: it may be a misplaced
+/// secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is no TOML, or holds what is no setting.
+    #[error("'{}':{line}:{column}: {message}", file.display())]
+    Form {
+        file: PathBuf,
+        line: usize,
+        column: usize,
+        message: String,
+    },
+    /// The file was refused or is not there; the message names it.
+    #[error("{message}")]
+    Unreadable { message: String, exit: Exit },
+    #[error("{variable}: {message}")]
+    Variable {
+        variable: &'static str,
+        message: &'static str,
+    },
+    #[error("no source of secrets; give --env-file PATH, or a [[source]] in '{}'", config.display())]
+    NoSource { config: PathBuf },
+    #[error(
+        "{option} ({variable}): this version reads local sources only: {}",
+        LOCAL_SOURCES
+    )]
+    RemoteOption {
+        option: &'static str,
+        variable: &'static str,
+    },
+    #[error("'{}': its file name makes no instance name; give --name NAME", config.display())]
+    NoInstanceName { config: PathBuf },
+    #[error("the address '{address}' is given twice; leave one of them out")]
+    AddressTwice { address: Address },
+}
+
+/// What a `[[source]]` can be in this version.
+pub(super) const LOCAL_SOURCES: &str = "env-file, directory, systemd-credentials, environment";
+
+impl Error {
+    pub fn exit(&self) -> Exit {
+        match self {
+            Error::Form { .. }
+            | Error::NoSource { .. }
+            | Error::RemoteOption { .. }
+            | Error::NoInstanceName { .. }
+            | Error::AddressTwice { .. } => Exit::Config,
+            Error::Unreadable { exit, .. } => *exit,
+            Error::Variable { .. } => Exit::Usage,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::secrets::Name;
+
+use super::forms::{
+    absolute_path, account_name, duration, header_name, header_value, instance_name, octal,
+    ready_path, time_limit,
+};
+use super::raw_source::source;
+use super::table::{Document, Table};
+use super::value::{Value, Wrong, boolean, choice, count, form, list, map, some, words};
+use super::{
+    Address, Encoding, EnvironmentSettings, Error, SchemaChoice, ServerKind, SourceSpec, Strategy,
+};
+
+/// The config file as it stands: forms checked, no default filled in.
+#[derive(Debug, Default)]
+pub struct Raw {
+    pub name: Option<String>,
+    pub command: Option<Vec<OsString>>,
+    pub user: Option<String>,
+    pub group: Option<String>,
+    pub directory: Option<PathBuf>,
+    pub schema: Option<SchemaChoice>,
+    pub umask: Option<u32>,
+    pub sources: Vec<SourceSpec>,
+    pub listen: RawListen,
+    pub ready: RawReady,
+    pub fetch_within: Option<Duration>,
+    pub manage: Option<Vec<OsString>>,
+    pub keys: RawKeys,
+    pub reload: RawReload,
+    pub environment: EnvironmentSettings,
+    pub server: Option<ServerKind>,
+    /// Keys that are in good form and take effect with rotation only, such as `[watch] every`.
+    pub later: Vec<&'static str>,
+}
+
+#[derive(Debug, Default)]
+pub struct RawListen {
+    pub sockets: Option<Vec<Address>>,
+    pub mode: Option<u32>,
+}
+
+#[derive(Debug, Default)]
+pub struct RawReady {
+    pub path: Option<String>,
+    pub within: Option<Duration>,
+    pub headers: Option<BTreeMap<String, String>>,
+    pub settle: Option<Duration>,
+    pub liveness: Option<bool>,
+}
+
+#[derive(Debug, Default)]
+pub struct RawKeys {
+    pub current: Option<Name>,
+    pub fallbacks: Option<Name>,
+    pub encoding: Option<Encoding>,
+    pub keep: Option<usize>,
+    pub grace: Option<Duration>,
+}
+
+#[derive(Debug, Default)]
+pub struct RawReload {
+    pub strategy: Option<Strategy>,
+    pub before: Option<Vec<Vec<OsString>>>,
+    pub drain: Option<Duration>,
+}
+
+/// The text of a config file. `file` is for messages only; nothing is opened.
+pub fn parse(text: &str, file: &Path) -> Result<Raw, Error> {
+    let mut top = Table::top(Document { text, file })?;
+    let mut later = Vec::new();
+    let raw = Raw {
+        name: top.read("name", form("a name", instance_name))?,
+        command: top.read("command", words)?,
+        user: top.read("user", form("a user's name", account_name))?,
+        group: top.read("group", form("a group's name", account_name))?,
+        directory: top.read("directory", form(PATH, absolute_path))?,
+        schema: top.read("schema", form("\"django\" or an absolute path", schema))?,
+        umask: top.read("umask", form(MODE, octal))?,
+        sources: top
+            .tables("source")?
+            .into_iter()
+            .map(source)
+            .collect::<Result<_, _>>()?,
+        listen: listen(top.table("listen")?)?,
+        ready: ready(top.table("ready")?)?,
+        fetch_within: only(top.table("fetch")?, "within", form(DURATION, time_limit))?,
+        manage: only(top.table("django")?, "manage", words)?,
+        keys: keys(top.table("keys")?, &mut later)?,
+        reload: reload(top.table("reload")?, &mut later)?,
+        environment: environment(top.table("environment")?)?,
+        server: only(top.table("server")?, "kind", choice(ServerKind::WORDS))?,
+        later: Vec::new(),
+    };
+    if only(top.table("watch")?, "every", form(DURATION, time_limit))?.is_some() {
+        later.push("[watch] every");
+    }
+    top.finish()?;
+    if raw.group.is_some() && raw.user.is_none() {
+        return Err(top.error("'group' needs 'user' beside it".to_owned()));
+    }
+    Ok(Raw { later, ..raw })
+}
+
+pub(super) const PATH: &str = "an absolute path";
+const DURATION: &str = "a duration in quotes, such as \"60s\"";
+const MODE: &str = "an octal mode in quotes, such as \"0022\"";
+
+/// A table of one key.
+fn only<'a, T>(
+    mut table: Table<'a>,
+    key: &'static str,
+    convert: impl Fn(&Value<'a>) -> Result<T, Wrong>,
+) -> Result<Option<T>, Error> {
+    let value = table.read(key, convert)?;
+    table.finish()?;
+    Ok(value)
+}
+
+fn listen(mut table: Table<'_>) -> Result<RawListen, Error> {
+    let listen = RawListen {
+        sockets: table.read("sockets", list(form("an address", str::parse)))?,
+        mode: table.read("mode", form(MODE, octal))?,
+    };
+    table.finish()?;
+    Ok(listen)
+}
+
+fn ready(mut table: Table<'_>) -> Result<RawReady, Error> {
+    let ready = RawReady {
+        path: table.read("path", form("a path such as \"/healthz\"", ready_path))?,
+        within: table.read("within", form(DURATION, time_limit))?,
+        headers: table.read("headers", map(header_name, form("a string", header_value)))?,
+        settle: table.read("settle", form(DURATION, duration))?,
+        liveness: table.read("liveness", boolean)?,
+    };
+    table.finish()?;
+    Ok(ready)
+}
+
+fn keys(mut table: Table<'_>, later: &mut Vec<&'static str>) -> Result<RawKeys, Error> {
+    let keys = RawKeys {
+        current: table.read("current", variable)?,
+        fallbacks: table.read("fallbacks", variable)?,
+        encoding: table.read(
+            "encoding",
+            choice(&[("comma", Encoding::Comma), ("json", Encoding::Json)]),
+        )?,
+        keep: table.read("keep", count(1, 100))?,
+        grace: table.read("grace", form(DURATION, duration))?,
+    };
+    let rotation = [
+        (
+            "[keys] every",
+            table.read("every", form(DURATION, time_limit))?.is_some(),
+        ),
+        ("[keys] hosts", table.read("hosts", hosts)?.is_some()),
+        (
+            "[keys] on-hup",
+            table.read("on-hup", choice(&[("generate", ())]))?.is_some(),
+        ),
+        (
+            "[keys] write-back",
+            table.read("write-back", boolean)?.is_some(),
+        ),
+        ("[keys] history", table.read("history", boolean)?.is_some()),
+    ];
+    later.extend(
+        rotation
+            .into_iter()
+            .filter(|(_, given)| *given)
+            .map(|(key, _)| key),
+    );
+    table.finish()?;
+    if keys.current.is_some() && keys.current == keys.fallbacks {
+        return Err(table.error("'current' and 'fallbacks' in [keys] are the same".to_owned()));
+    }
+    Ok(keys)
+}
+
+fn reload(mut table: Table<'_>, later: &mut Vec<&'static str>) -> Result<RawReload, Error> {
+    let strategy = choice(&[
+        ("hand-over", Strategy::HandOver),
+        ("pause", Strategy::Pause),
+        ("restart", Strategy::Restart),
+    ]);
+    let reload = RawReload {
+        strategy: table.read("strategy", strategy)?,
+        before: table.read("before", list(words))?,
+        drain: table.read("drain", form(DURATION, duration))?,
+    };
+    table.finish()?;
+    if reload.strategy.is_some() {
+        later.push("[reload] strategy");
+    }
+    Ok(reload)
+}
+
+fn environment(mut table: Table<'_>) -> Result<EnvironmentSettings, Error> {
+    let environment = EnvironmentSettings {
+        set: table
+            .read("set", map(name, form("a string", one_value)))?
+            .unwrap_or_default(),
+        unset: names(&mut table, "unset")?,
+        clear: table.read("clear", boolean)?.unwrap_or_default(),
+        keep: names(&mut table, "keep")?,
+        allow: names(&mut table, "allow")?,
+    };
+    table.finish()?;
+    Ok(environment)
+}
+
+fn names<C: Default + Extend<Name>>(table: &mut Table<'_>, key: &'static str) -> Result<C, Error> {
+    let mut names = C::default();
+    names.extend(table.read(key, list(variable))?.unwrap_or_default());
+    Ok(names)
+}
+
+/// `schema = "django"`, or the file of the application's own.
+fn schema(text: &str) -> Result<SchemaChoice, &'static str> {
+    match text {
+        "django" => Ok(SchemaChoice::Django),
+        _ => absolute_path(text)
+            .map(SchemaChoice::File)
+            .map_err(|_| "expected \"django\" or an absolute path"),
+    }
+}
+
+/// Several hosts read the document, or one alone.
+fn hosts(value: &Value<'_>) -> Result<(), Wrong> {
+    let many = choice(&[("many", ())])(value).is_ok();
+    if many || count(1, u16::MAX)(value).is_ok() {
+        return Ok(());
+    }
+    Err(Wrong::at(value, "expected \"many\", or 1"))
+}
+
+pub(super) fn variable(value: &Value<'_>) -> Result<Name, Wrong> {
+    form("a variable's name", name)(value)
+}
+
+pub(super) fn variables(value: &Value<'_>) -> Result<Vec<Name>, Wrong> {
+    some(variable)(value)
+}
+
+pub(super) fn name(text: &str) -> Result<Name, &'static str> {
+    text.parse()
+        .map_err(|_| "expected a variable's name: letters, digits and '_', with no digit first")
+}
+
+fn one_value(text: &str) -> Result<String, &'static str> {
+    if text.contains('\0') {
+        Err("expected a value without NUL")
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+#[path = "raw_tests.rs"]
+mod tests;

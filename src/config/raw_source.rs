@@ -1,0 +1,144 @@
+//! One `[[source]]`: its type decides which keys it may have.
+
+use super::error::LOCAL_SOURCES;
+use super::forms::absolute_path;
+use super::raw::{PATH, name, variables};
+use super::table::Table;
+use super::value::{Value, Wrong, choice, form, map, some};
+use super::{Credentials, Error, Inherited, Selection, SourceKind, SourceSpec};
+
+#[derive(Clone, Copy)]
+enum Type {
+    EnvFile,
+    Directory,
+    SystemdCredentials,
+    Environment,
+    /// Known, and not read by this version.
+    Remote,
+}
+
+const LOCAL: &[(&str, Type)] = &[
+    ("env-file", Type::EnvFile),
+    ("directory", Type::Directory),
+    ("systemd-credentials", Type::SystemdCredentials),
+    ("environment", Type::Environment),
+];
+
+const REMOTE: &[(&str, Type)] = &[
+    ("aws-secrets-manager", Type::Remote),
+    ("aws-parameter-store", Type::Remote),
+    ("vault", Type::Remote),
+    ("google-secret-manager", Type::Remote),
+    ("azure-key-vault", Type::Remote),
+    ("command", Type::Remote),
+];
+
+pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
+    let Some((type_, word)) = table.read("type", source_type)? else {
+        return Err(table.missing("type"));
+    };
+    table.relabel(format!("[[source]] of type \"{word}\""));
+    let (kind, selection) = match type_ {
+        Type::EnvFile => {
+            let path = table.read("path", form(PATH, absolute_path))?;
+            let selection = selection(&mut table)?;
+            let path = path.ok_or_else(|| table.missing("path"))?;
+            (SourceKind::EnvFile { path }, selection)
+        }
+        Type::Directory => {
+            let path = table.read("path", form(PATH, absolute_path))?;
+            let selection = selection(&mut table)?;
+            let path = path.ok_or_else(|| table.missing("path"))?;
+            (SourceKind::Directory { path }, selection)
+        }
+        Type::SystemdCredentials => {
+            let names = table.read("names", some(form("a credential's name", credential)))?;
+            let env = table.read("env", form("a credential's name", credential))?;
+            let selection = selection(&mut table)?;
+            let wanted = match (names, env) {
+                (None, None) => Credentials::All,
+                (Some(names), None) => Credentials::Names(names),
+                (None, Some(name)) => Credentials::EnvFile(name),
+                (Some(_), Some(_)) => return Err(either(&table, "names", "env")),
+            };
+            (SourceKind::SystemdCredentials { wanted }, selection)
+        }
+        Type::Environment => {
+            let names = table.read("names", variables)?;
+            let mut selection = selection(&mut table)?;
+            // What this source holds is picked by the prefix; there is nothing left to pick after.
+            let wanted = match (names, selection.prefix.take()) {
+                (Some(names), None) => Inherited::Names(names),
+                (None, Some(prefix)) => Inherited::Prefix(prefix),
+                (None, None) | (Some(_), Some(_)) => return Err(either(&table, "names", "prefix")),
+            };
+            (SourceKind::Environment { wanted }, selection)
+        }
+        Type::Remote => {
+            let message =
+                format!("type \"{word}\": this version reads local sources only: {LOCAL_SOURCES}");
+            return Err(table.error(message));
+        }
+    };
+    Ok(SourceSpec { kind, selection })
+}
+
+fn source_type(value: &Value<'_>) -> Result<(Type, &'static str), Wrong> {
+    let known = |words: &'static [(&'static str, Type)]| {
+        let given = value.get_ref().as_str()?;
+        words
+            .iter()
+            .find(|(word, _)| *word == given)
+            .map(|(word, type_)| (*type_, *word))
+    };
+    match known(REMOTE).or_else(|| known(LOCAL)) {
+        Some(found) => Ok(found),
+        // The words are known not to match; this says which there are.
+        None => choice(LOCAL)(value).map(|type_| (type_, "")),
+    }
+}
+
+/// What every source takes. No key is read after this.
+fn selection(table: &mut Table<'_>) -> Result<Selection, Error> {
+    let selection = Selection {
+        prefix: table.read("prefix", form("a prefix", prefix))?,
+        rename: table
+            .read("rename", map(name, form("the source's name", own_name)))?
+            .unwrap_or_default(),
+        only: table
+            .read("only", variables)?
+            .map(|names| names.into_iter().collect()),
+    };
+    table.finish()?;
+    Ok(selection)
+}
+
+fn either(table: &Table<'_>, one: &str, other: &str) -> Error {
+    table.error(format!(
+        "'{one}' or '{other}'{}: give one of the two",
+        table.place()
+    ))
+}
+
+/// A file's name in $CREDENTIALS_DIRECTORY.
+fn credential(text: &str) -> Result<String, &'static str> {
+    if matches!(text, "" | "." | "..") || text.contains(['/', '\0']) {
+        return Err("expected a credential's name: a file's name, without a slash");
+    }
+    Ok(text.to_owned())
+}
+
+fn prefix(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || text.contains(['=', '\0']) {
+        return Err("expected a prefix such as \"SITE_\"");
+    }
+    Ok(text.to_owned())
+}
+
+fn own_name(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() {
+        Err("expected a name in the source")
+    } else {
+        Ok(text.to_owned())
+    }
+}

@@ -1,0 +1,200 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::exit::Exit;
+
+use super::table::Document;
+use super::{
+    AccountSpec, Error, Keys, Listen, Overrides, Raw, Ready, Reload, SchemaChoice, Selection,
+    Settings, SourceKind, SourceOption, SourceSpec, forms, parse, variables,
+};
+
+/// Where the config file is looked for when none is named.
+const CONFIG_DIRECTORY: &str = "/etc/keybearer";
+const DEFAULT_NAME: &str = "keybearer";
+
+/// Flag beats variable beats file, and every default is filled in.
+pub fn resolve(
+    flags: Overrides,
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<Settings, Error> {
+    resolve_in(Path::new(CONFIG_DIRECTORY), flags, environment)
+}
+
+fn resolve_in(
+    config_directory: &Path,
+    flags: Overrides,
+    environment: &BTreeMap<OsString, OsString>,
+) -> Result<Settings, Error> {
+    let (variables, mut warnings) = variables::read(environment)?;
+    let given = flags.over(variables);
+    let config_file = config_file(config_directory, &given);
+    let raw = match &config_file {
+        Some(file) => read(file, &mut warnings)?,
+        None => Raw::default(),
+    };
+    let name = name(&given, &raw, config_file.as_deref())?;
+    let log = given.log();
+    let sources = if given.sources.is_empty() {
+        raw.sources
+    } else {
+        given
+            .sources
+            .into_iter()
+            .map(source)
+            .collect::<Result<_, _>>()?
+    };
+    if sources.is_empty() {
+        let config = config_file.unwrap_or_else(|| config_directory.join(format!("{name}.toml")));
+        return Err(Error::NoSource { config });
+    }
+    let sockets = if given.listen.is_empty() {
+        raw.listen.sockets.unwrap_or_default()
+    } else {
+        given.listen
+    };
+    if let Some(address) = sockets
+        .iter()
+        .enumerate()
+        .find_map(|(index, address)| sockets[..index].contains(address).then(|| address.clone()))
+    {
+        return Err(Error::AddressTwice { address });
+    }
+    // A group in the file is that of the file's user; it goes with it.
+    let account = given.user.or_else(|| {
+        raw.user.map(|user| AccountSpec {
+            user,
+            group: raw.group,
+        })
+    });
+    Ok(Settings {
+        name,
+        config_file,
+        command: if given.command.is_empty() {
+            raw.command.unwrap_or_default()
+        } else {
+            given.command
+        },
+        account,
+        directory: raw.directory,
+        umask: raw.umask.unwrap_or(0o022),
+        schema: given.schema.or(raw.schema).unwrap_or(SchemaChoice::Django),
+        sources,
+        listen: Listen {
+            sockets,
+            mode: raw.listen.mode.unwrap_or(0o660),
+        },
+        server: raw.server,
+        ready: Ready {
+            path: given.ready_path.or(raw.ready.path),
+            within: raw.ready.within.unwrap_or(Duration::from_secs(60)),
+            headers: raw.ready.headers.unwrap_or_default(),
+            settle: raw.ready.settle.unwrap_or(Duration::from_secs(3)),
+            liveness: raw.ready.liveness.unwrap_or(false),
+        },
+        fetch_within: raw.fetch_within.unwrap_or(Duration::from_secs(30)),
+        manage: raw.manage,
+        keys: Keys {
+            current: raw.keys.current,
+            fallbacks: raw.keys.fallbacks,
+            encoding: raw.keys.encoding.unwrap_or_default(),
+            keep: raw.keys.keep.unwrap_or(5),
+            // Django's SESSION_COOKIE_AGE.
+            grace: raw
+                .keys
+                .grace
+                .unwrap_or(Duration::from_secs(14 * 24 * 3600)),
+        },
+        reload: Reload {
+            strategy: raw.reload.strategy.unwrap_or_default(),
+            before: raw.reload.before.unwrap_or_default(),
+            drain: raw.reload.drain.unwrap_or(Duration::from_secs(35)),
+        },
+        environment: raw.environment,
+        log,
+        warnings,
+    })
+}
+
+/// The named file, or the default one where there is one.
+fn config_file(config_directory: &Path, given: &Overrides) -> Option<PathBuf> {
+    if given.config.is_some() {
+        return given.config.clone();
+    }
+    let name = given.name.as_deref().unwrap_or(DEFAULT_NAME);
+    let file = config_directory.join(format!("{name}.toml"));
+    // Whatever else is wrong with it, reading it says so.
+    match file.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Ok(_) | Err(_) => Some(file),
+    }
+}
+
+/// The file's text and what it says; what waits for rotation is one warning a key.
+fn read(file: &Path, warnings: &mut Vec<String>) -> Result<Raw, Error> {
+    let bytes = contents(file, warnings)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        Document { text: &text, file }.error(text.len(), "not UTF-8".to_owned())
+    })?;
+    let raw = parse(text, file)?;
+    warnings.extend(raw.later.iter().map(|key| {
+        format!(
+            "'{}': {key} takes effect with rotation, which this version does not do yet",
+            file.display()
+        )
+    }));
+    Ok(raw)
+}
+
+// merged: files::read
+fn contents(file: &Path, _warnings: &mut Vec<String>) -> Result<Vec<u8>, Error> {
+    std::fs::read(file).map_err(|error| Error::Unreadable {
+        message: format!("cannot read '{}': {}", file.display(), error.kind()),
+        exit: match error.kind() {
+            io::ErrorKind::PermissionDenied => Exit::Refused,
+            _ => Exit::Config,
+        },
+    })
+}
+
+/// `--name`, else what the file says, else the file's stem, else `keybearer`.
+fn name(given: &Overrides, raw: &Raw, config_file: Option<&Path>) -> Result<String, Error> {
+    if let Some(name) = given.name.as_ref().or(raw.name.as_ref()) {
+        return Ok(name.clone());
+    }
+    let Some(config) = config_file else {
+        return Ok(DEFAULT_NAME.to_owned());
+    };
+    config
+        .file_stem()
+        .and_then(|stem| stem.to_str())
+        .and_then(|stem| forms::instance_name(stem).ok())
+        .ok_or_else(|| Error::NoInstanceName {
+            config: config.to_owned(),
+        })
+}
+
+fn source(option: SourceOption) -> Result<SourceSpec, Error> {
+    match option {
+        SourceOption::EnvFile(path) => Ok(SourceSpec {
+            kind: SourceKind::EnvFile { path },
+            selection: Selection::default(),
+        }),
+        SourceOption::AwsSecret(_) => Err(Error::RemoteOption {
+            option: "--aws-secret",
+            variable: "KEYBEARER_AWS_SECRET",
+        }),
+        SourceOption::Vault(_) => Err(Error::RemoteOption {
+            option: "--vault",
+            variable: "KEYBEARER_VAULT",
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;
