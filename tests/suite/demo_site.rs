@@ -28,7 +28,7 @@ fn it_logs_in_under_keybearer() {
         .cwd(demo.app())
         .env("NOTIFY_SOCKET", notify.path())
         .spawn();
-    notify.receive_until("READY=1");
+    notify.receive_until("READY=1", &keybearer);
     logs_in(&demo, Target::Loopback(port));
     keybearer.signal(Signal::SIGTERM);
     keybearer.wait().expect_code(0).expect_nowhere(demo.key());

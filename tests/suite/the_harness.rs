@@ -1,7 +1,6 @@
 //! The harness is a program too, and the other tests are no better than it is.
 
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixDatagram;
 
 use nix::sys::signal::{Signal, kill};
 
@@ -10,21 +9,18 @@ use crate::harness::{Bench, Mode, NotifySocket, eventually, proc, requires_root}
 #[test]
 fn a_program_starts_in_a_clean_environment_and_in_the_mode_of_this_run() {
     let bench = Bench::new();
-    let script = "echo ready; exec sleep 1000";
-    let shell = bench
-        .program("/bin/sh")
-        .args(["-c", script])
-        .env("ADDED", "one")
-        .cwd("/");
-    let running = shell.spawn();
+    let script = "import signal; print('ready', flush=True); signal.pause()";
+    let python = bench.program("/usr/bin/python3").args(["-ISc", script]);
+    let running = python.env("ADDED", "one").spawn();
     running.wait_for_stdout("ready");
 
-    eventually("sleep", || {
-        proc::cmdline(running.pid()) == ["sleep", "1000"]
-    });
+    assert_eq!(
+        proc::cmdline(running.pid()),
+        ["/usr/bin/python3", "-ISc", script]
+    );
     let environment = proc::environ(running.pid());
     let names: Vec<&str> = environment.keys().map(String::as_str).collect();
-    assert_eq!(names, ["ADDED", "LANG", "PATH", "PWD"]);
+    assert_eq!(names, ["ADDED", "LANG", "PATH"]);
     let descriptors = proc::descriptors(running.pid());
     assert_eq!(descriptors.keys().copied().collect::<Vec<_>>(), [0, 1, 2]);
 
@@ -117,13 +113,15 @@ fn what_a_test_leaves_is_killed_even_in_another_group() {
 fn a_notification_arrives() {
     let bench = Bench::new();
     let socket = NotifySocket::new(&bench);
-    let sender = UnixDatagram::unbound().unwrap();
-    sender.send_to(b"STATUS=starting", socket.path()).unwrap();
-    sender
-        .send_to(b"READY=1\nSTATUS=serving", socket.path())
-        .unwrap();
-    let said = socket.receive_until("READY=1");
+    let script = "import os, socket\n\
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
+        for text in [b'STATUS=starting', b'READY=1\\nSTATUS=serving']:\n    \
+            sender.sendto(text, os.environ['NOTIFY_SOCKET'])\n";
+    let sender = bench.program("/usr/bin/python3").args(["-ISc", script]);
+    let sender = sender.env("NOTIFY_SOCKET", socket.path()).spawn();
+    let said = socket.receive_until("READY=1", &sender);
     assert_eq!(said, ["STATUS=starting", "READY=1", "STATUS=serving"]);
+    sender.wait().expect_code(0);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
@@ -95,17 +95,20 @@ impl Running {
     pub fn signal(&self, signal: Signal) {
         // Under the lock it has not been reaped, so the id is still its own.
         let end = self.end.0.lock().unwrap();
-        assert!(end.is_none(), "it has ended already\n{}", self.report());
-        kill(self.pid, signal).unwrap();
+        let sent = end.is_none() && kill(self.pid, signal).is_ok();
+        drop(end);
+        assert!(sent, "it has ended already\n{}", self.report());
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.end.0.lock().unwrap().is_some()
     }
 
     /// Waits for its end, and for the end of its output.
     #[track_caller]
     pub fn wait(self) -> Outcome {
         let until = Instant::now() + DEADLINE;
-        let (status, changed) = &*self.end;
-        let status = changed.wait_timeout_while(status.lock().unwrap(), DEADLINE, |s| s.is_none());
-        let Some(status) = *status.unwrap().0 else {
+        let Some(status) = self.status_within(DEADLINE) else {
             panic!("it did not end within {DEADLINE:?}\n{}", self.report());
         };
         for stream in [&self.stdout, &self.stderr] {
@@ -124,7 +127,17 @@ impl Running {
         }
     }
 
-    fn report(&self) -> String {
+    fn status_within(&self, time: Duration) -> Option<ExitStatus> {
+        let (status, changed) = &*self.end;
+        let status = status.lock().unwrap();
+        *changed
+            .wait_timeout_while(status, time, |status| status.is_none())
+            .unwrap()
+            .0
+    }
+
+    /// What it has said, for a panic.
+    pub fn report(&self) -> String {
         format!(
             "--- stdout\n{}\n--- stderr\n{}",
             self.stdout(),
