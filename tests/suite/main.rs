@@ -1,1 +1,12 @@
-fn main(){}
+#![forbid(unsafe_code)]
+//! The real program against the real kernel. `tests/run` runs this three times: keybearer as root,
+//! as root with three capabilities, and as an ordinary user.
+
+mod harness;
+
+mod demo_site;
+mod exit_codes;
+mod reaping;
+mod signals;
+mod streams;
+mod the_harness;

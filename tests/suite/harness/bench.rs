@@ -1,0 +1,117 @@
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::{Account, Invocation, Mode};
+
+/// A directory of one test's own, with what it starts from there.
+#[derive(Debug)]
+pub struct Bench {
+    dir: PathBuf,
+    site: Account,
+}
+
+impl Bench {
+    pub fn new() -> Bench {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("kb-{}-{number}", std::process::id()));
+        fs::create_dir(&dir).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
+        Bench {
+            dir,
+            site: Account::site(),
+        }
+    }
+
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub fn site(&self) -> &Account {
+        &self.site
+    }
+
+    /// Where a file of that name is, or would be.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// A file of whoever keybearer runs as.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        if Mode::current().is_root() {
+            chown(&path, Some(0), Some(0)).unwrap();
+        } else {
+            self.site.owns(&path);
+        }
+        // After chown, which takes the set-id bits away.
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    /// An env file as the guides make it: 0640, root and the site's group.
+    pub fn env_file(&self, content: &str) -> PathBuf {
+        let path = self.file("site.env", content, 0o640);
+        if Mode::current().is_root() {
+            chown(&path, None, Some(self.site.gid)).unwrap();
+        }
+        path
+    }
+
+    /// The config file. `{dir}` and `{user}` stand for the bench's directory and the site's user.
+    pub fn config(&self, content: &str) -> PathBuf {
+        self.file("site.toml", self.fill(content), 0o644)
+    }
+
+    pub fn schema(&self, content: &str) -> PathBuf {
+        self.file("keybearer.schema.toml", content, 0o644)
+    }
+
+    /// A directory that belongs to the site, for its data or its sockets.
+    pub fn site_dir(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir(&path).unwrap();
+        self.site.owns(&path);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        path
+    }
+
+    /// What a test writes, with this bench's own facts filled in.
+    pub fn fill(&self, text: &str) -> String {
+        text.replace("{dir}", self.dir.to_str().unwrap())
+            .replace("{user}", &self.site.name)
+            .replace("{group}", &self.site.group)
+    }
+
+    /// The program under test, in the mode of this run.
+    pub fn keybearer<A: AsRef<OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Invocation<'_> {
+        Invocation::new(self, keybearer()).args(arguments)
+    }
+
+    /// Any program, in the mode of this run.
+    pub fn program(&self, path: impl Into<PathBuf>) -> Invocation<'_> {
+        Invocation::new(self, path.into())
+    }
+}
+
+/// The copy in the kit, because an ordinary user may not be able to reach the build directory.
+fn keybearer() -> PathBuf {
+    match std::env::var_os("KEYBEARER_TEST_KIT") {
+        Some(kit) => Path::new(&kit).join("bin/keybearer"),
+        None => PathBuf::from(env!("CARGO_BIN_EXE_keybearer")),
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // A leftover does no harm: /tmp is the tests' own.
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}

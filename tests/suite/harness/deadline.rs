@@ -1,0 +1,16 @@
+use std::time::{Duration, Instant};
+
+/// After this a test has hung. Generous, because the machine may be busy with other tests.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits for a fact that nothing announces, such as an entry of /proc that goes away. Where there
+/// is a handshake, wait for that instead.
+#[track_caller]
+pub fn eventually(what: &str, mut fact: impl FnMut() -> bool) {
+    let end = Instant::now() + DEADLINE;
+    while !fact() {
+        assert!(Instant::now() < end, "never happened: {what}");
+        // Polling: between two looks the machine may do something else.
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,36 @@
+#![forbid(unsafe_code)]
+//! What every test of the suite stands on: the real program, started in a clean environment, in
+//! one of three modes, always under a deadline.
+//!
+//! `tests/run` gives the tests namespaces and users of their own; see there and in tests/isolate.
+
+mod account;
+mod bench;
+mod browser;
+mod capture;
+mod deadline;
+mod demo;
+mod http;
+mod invocation;
+mod mode;
+mod notify;
+mod outcome;
+pub mod proc;
+mod running;
+mod supervisor;
+
+pub use account::Account;
+pub use bench::Bench;
+pub use browser::Browser;
+pub use deadline::{DEADLINE, eventually};
+pub use demo::Demo;
+pub use http::{Request, Target, free_port};
+pub use invocation::Invocation;
+pub use mode::{Mode, skip};
+pub use notify::NotifySocket;
+pub use outcome::Outcome;
+pub use running::Running;
+pub use supervisor::Supervisor;
+
+pub(crate) use mode::requires_root;
+pub(crate) use supervisor::for_each_supervisor;

@@ -1,0 +1,88 @@
+use std::io::Write;
+use std::sync::OnceLock;
+
+use super::Account;
+
+/// As what keybearer runs; `KEYBEARER_TEST_AS` says it. The tests themselves run as root where
+/// they can, so that they may look into every process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Root with every capability.
+    Root,
+    /// Root with SETUID, SETGID and KILL alone in the bounding set, as in a hardened unit.
+    Three,
+    /// An ordinary user: the site's own.
+    User,
+}
+
+impl Mode {
+    pub fn current() -> Mode {
+        static MODE: OnceLock<Mode> = OnceLock::new();
+        *MODE.get_or_init(|| {
+            let root = nix::unistd::geteuid().is_root();
+            match std::env::var("KEYBEARER_TEST_AS").as_deref() {
+                Ok("root") if root => Mode::Root,
+                Ok("three") if root => Mode::Three,
+                Ok("user") => Mode::User,
+                Ok(other) => {
+                    panic!("KEYBEARER_TEST_AS={other}: root, three (both as root) or user")
+                }
+                Err(_) if root => Mode::Root,
+                Err(_) => Mode::User,
+            }
+        })
+    }
+
+    pub fn is_root(self) -> bool {
+        match self {
+            Mode::Root | Mode::Three => true,
+            Mode::User => false,
+        }
+    }
+
+    /// What stands before a program so that it runs in this mode; setpriv becomes the program, so
+    /// the process id stays.
+    pub fn wrapper(self) -> Vec<String> {
+        let setpriv = |arguments: &[&str]| {
+            let mut wrapper = vec!["/usr/bin/setpriv".to_owned()];
+            wrapper.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+            wrapper.push("--".to_owned());
+            wrapper
+        };
+        match self {
+            Mode::Three => setpriv(&[
+                "--bounding-set=-all,+setuid,+setgid,+kill",
+                "--inh-caps=-all",
+            ]),
+            Mode::User if nix::unistd::geteuid().is_root() => {
+                let site = Account::site();
+                setpriv(&[
+                    &format!("--reuid={}", site.uid),
+                    &format!("--regid={}", site.gid),
+                    "--clear-groups",
+                    "--inh-caps=-all",
+                ])
+            }
+            Mode::Root | Mode::User => Vec::new(),
+        }
+    }
+}
+
+/// Says that the running test is not run. `tests/run` counts these lines, so they go around the
+/// test runner's capture.
+pub fn skip(reason: &str) {
+    let name = std::thread::current().name().unwrap_or("?").to_owned();
+    let line = format!("SKIPPED ({reason}): {name}\n");
+    // One write, so that lines of two tests do not mix. If nobody reads, nobody misses it.
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// Leaves the test where keybearer runs as an ordinary user.
+macro_rules! requires_root {
+    () => {
+        if !$crate::harness::Mode::current().is_root() {
+            return $crate::harness::skip("needs root");
+        }
+    };
+}
+pub(crate) use requires_root;
