@@ -11,7 +11,7 @@ use crate::account::AccountError;
 use crate::exit::Exit;
 use crate::launch::{LaunchError, SocketError};
 use crate::sys::Ending;
-use crate::{config, files, schema, sources};
+use crate::{app, config, files, schema, sources};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -42,11 +42,11 @@ pub enum Error {
     #[error("{what}: {error}")]
     Kernel { what: &'static str, error: io::Error },
     #[error(transparent)]
-    Init(#[from] crate::app::init::InitError),
-    #[error("cannot make a key: the kernel gives no random bytes: {0}")]
-    Random(getrandom::Error),
-    #[error("cannot write to standard output: {0}")]
-    Output(io::Error),
+    Init(#[from] app::init::Error),
+    #[error(transparent)]
+    Key(#[from] app::key::Error),
+    #[error(transparent)]
+    Output(#[from] app::Unwritable),
 }
 
 impl Error {
@@ -61,10 +61,10 @@ impl Error {
             Error::Launch(error) => error.exit().code(),
             Error::Socket(error) => error.exit().code(),
             Error::Init(error) => error.exit().code(),
+            Error::Key(error) => error.exit().code(),
+            Error::Output(error) => error.exit().code(),
             Error::Command(_) => Exit::Config.code(),
-            Error::Gate { .. } | Error::NotReady { .. } | Error::Random(_) | Error::Output(_) => {
-                Exit::Failure.code()
-            }
+            Error::Gate { .. } | Error::NotReady { .. } => Exit::Failure.code(),
             Error::Interrupted(signal) => Ending::Signal(*signal as i32).exit_code(),
             Error::Kernel { .. } => Exit::Refused.code(),
         }

@@ -79,6 +79,11 @@ pub fn debug(message: impl fmt::Display) {
     write(Level::Debug, &message);
 }
 
+/// Text as it is, for help that stands in place of a command.
+pub fn plain(text: &str) {
+    send(text);
+}
+
 fn write(level: Level, message: &dyn fmt::Display) {
     let settings = SETTINGS.get().copied().unwrap_or_default();
     if level > settings.level {

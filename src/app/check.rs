@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Seek};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::fetch;
 use super::gates::{self, Gate};
+use super::output::{Unbuffered, print};
 use super::prepare::{self, Prepared};
 use super::report::{Area, Report};
 use crate::account::Account;
@@ -26,7 +27,7 @@ pub fn check(overrides: Overrides, json: bool, full: bool) -> Result<u8, Error> 
         .map_err(|error| Error::Kernel { what: "cannot take signals", error })?;
     let report = examine(overrides, full, &signals)?;
     let text = if json { report.json() } else { report.text() };
-    std::io::stdout().write_all(text.as_bytes()).map_err(Error::Output)?;
+    print(&mut Unbuffered, text.as_bytes())?;
     Ok(report.code())
 }
 
@@ -34,9 +35,9 @@ pub fn check(overrides: Overrides, json: bool, full: bool) -> Result<u8, Error> 
 fn examine(overrides: Overrides, full: bool, signals: &Signals) -> Result<Report, Error> {
     let mut report = Report::default();
     let inherited = environment::inherited();
+    log::start(config::log_settings(&overrides, &inherited));
     let settings = config::resolve(overrides, &inherited).map_err(Error::from);
     let Some(settings) = report.take(Area::Config, settings) else { return Ok(report) };
-    log::start(settings.log);
     report.name = Some(settings.name.clone());
     report.ok(Area::Config, config_shown(&settings));
     report.warn(Area::Config, &settings.warnings);

@@ -19,20 +19,24 @@ use std::process::ExitCode;
 
 use crate::cli::{self, Command, Stop};
 use crate::error::Error;
+use crate::exit::Exit;
 use crate::log;
+
+use output::{Unbuffered, print};
+
+pub use output::Unwritable;
 
 /// Parses, runs, prints one error, answers with its exit code.
 pub fn main() -> ExitCode {
     harden::early();
-    let command = match cli::parse(std::env::args_os()) {
-        Ok(command) => command,
-        Err(stop) => return ExitCode::from(say(&stop)),
+    let result = match cli::parse(std::env::args_os()) {
+        Ok(command) => perform(command),
+        Err(stop) => explain(stop),
     };
-    let code = perform(command).unwrap_or_else(|error| {
+    ExitCode::from(result.unwrap_or_else(|error| {
         log::error(&error);
         error.code()
-    });
-    ExitCode::from(code)
+    }))
 }
 
 fn perform(command: Command) -> Result<u8, Error> {
@@ -40,8 +44,26 @@ fn perform(command: Command) -> Result<u8, Error> {
         Command::Run(overrides) => run::run(overrides),
         Command::Exec(overrides) => exec::exec(overrides),
         Command::Check { overrides, json, full } => check::check(overrides, json, full),
-        Command::Key => key::key(),
-        Command::Init { directory, name, user } => init::init(&directory, name.as_deref(), user.as_ref()),
-        Command::Completions(shell) => completions::completions(shell),
+        Command::Key => Ok(key::run(&mut Unbuffered)?).map(|()| 0),
+        Command::Init { directory, name, user } => {
+            init::run(&directory, name.as_deref(), user.as_ref(), &mut Unbuffered)?;
+            Ok(0)
+        }
+        Command::Completions(shell) => {
+            completions::run(shell, &mut Unbuffered)?;
+            Ok(0)
+        }
     }
+}
+
+/// There is no command to carry out: help that was asked for, help in place of a command, or a word
+/// about what is wrong.
+fn explain(stop: Stop) -> Result<u8, Error> {
+    let code = stop.exit().map_or(0, Exit::code);
+    match stop {
+        Stop::Shown(text) => print(&mut Unbuffered, text.as_bytes())?,
+        Stop::NoCommand(help) => log::plain(&help),
+        Stop::Usage(line) => log::error(line),
+    }
+    Ok(code)
 }

@@ -22,8 +22,8 @@ pub struct Prepared {
 impl Prepared {
     pub fn from(overrides: Overrides) -> Result<Prepared, Error> {
         let inherited = environment::inherited();
+        log::start(config::log_settings(&overrides, &inherited));
         let settings = config::resolve(overrides, &inherited)?;
-        log::start(settings.log);
         for warning in &settings.warnings {
             log::warning(warning);
         }

@@ -24,7 +24,7 @@ pub use error::Error;
 pub use forms::{account, instance_name, log_format, path, ready_path, schema};
 pub use overrides::{Overrides, SourceOption};
 pub use raw::{Raw, RawKeys, RawListen, RawReady, RawReload, parse};
-pub use resolve::resolve;
+pub use resolve::{log_settings, resolve};
 pub use server_kind::ServerKind;
 pub use settings::*;
 pub use suggest::closest;

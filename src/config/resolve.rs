@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::exit::Exit;
+use crate::log;
 
 use super::table::Document;
 use super::{
@@ -24,6 +25,21 @@ pub fn resolve(
     resolve_in(Path::new(CONFIG_DIRECTORY), flags, environment)
 }
 
+/// How to log, known before anything that could fail and would have to be logged.
+pub fn log_settings(
+    flags: &Overrides,
+    environment: &BTreeMap<OsString, OsString>,
+) -> log::Settings {
+    let variables = variables::read(environment).map(|(given, _)| given).unwrap_or_default();
+    let flags = Overrides {
+        log_format: flags.log_format,
+        verbose: flags.verbose,
+        quiet: flags.quiet,
+        ..Overrides::default()
+    };
+    flags.over(variables).log()
+}
+
 fn resolve_in(
     config_directory: &Path,
     flags: Overrides,
@@ -37,7 +53,6 @@ fn resolve_in(
         None => Raw::default(),
     };
     let name = name(&given, &raw, config_file.as_deref())?;
-    let log = given.log();
     let sources = if given.sources.is_empty() {
         raw.sources
     } else {
@@ -114,7 +129,6 @@ fn resolve_in(
             drain: raw.reload.drain.unwrap_or(Duration::from_secs(35)),
         },
         environment: raw.environment,
-        log,
         warnings,
     })
 }

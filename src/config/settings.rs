@@ -6,7 +6,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::log;
 use crate::secrets::Name;
 
 use super::{Address, ServerKind};
@@ -33,7 +32,6 @@ pub struct Settings {
     pub keys: Keys,
     pub reload: Reload,
     pub environment: EnvironmentSettings,
-    pub log: log::Settings,
     /// Things to say once the log stands: unknown `KEYBEARER_*` variables, keys of the config that
     /// wait for a later version.
     pub warnings: Vec<String>,
