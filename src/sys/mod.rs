@@ -1,0 +1,2 @@
+mod xattr;
+pub use xattr::fgetxattr;
