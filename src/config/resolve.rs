@@ -165,14 +165,10 @@ fn read(file: &Path, warnings: &mut Vec<String>) -> Result<Raw, Error> {
 }
 
 // merged: files::read
-fn contents(file: &Path, _warnings: &mut Vec<String>) -> Result<Vec<u8>, Error> {
-    std::fs::read(file).map_err(|error| Error::Unreadable {
-        message: format!("cannot read '{}': {}", file.display(), error.kind()),
-        exit: match error.kind() {
-            io::ErrorKind::PermissionDenied => Exit::Refused,
-            _ => Exit::Config,
-        },
-    })
+fn contents(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<u8>, Error> {
+    let contents = files::read(file, Rule::Settings)?;
+    warnings.extend(contents.warnings);
+    Ok(contents.bytes.to_vec())
 }
 
 /// `--name`, else what the file says, else the file's stem, else `keybearer`.

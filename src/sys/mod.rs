@@ -10,6 +10,7 @@ mod dispositions;
 mod memory;
 mod process;
 mod wait;
+mod xattr;
 
 pub use allocator::WipingAllocator;
 pub use capabilities::{Capabilities, Capability, CapabilitySet};
@@ -18,3 +19,4 @@ pub use dispositions::{default_disposition, reset_all, unblock_all};
 pub use memory::lock_what_is_mapped;
 pub use process::{Forked, exit_now, fork};
 pub use wait::{Change, Ending, look, reap};
+pub use xattr::fgetxattr;

@@ -1,0 +1,201 @@
+//! The file itself: opened once, and read from the descriptor that was judged.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
+use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
+use nix::unistd::geteuid;
+use zeroize::Zeroizing;
+
+use super::walk::Reached;
+use super::{Kind, Refusal, command_word, owner, quoted};
+
+/// Far more than execve(2) takes; a bound for what is held in memory.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+pub(super) struct Opened {
+    pub fd: OwnedFd,
+    pub stat: FileStat,
+    /// Whether somebody else may make names in the directory that it was found in.
+    pub in_shared_directory: bool,
+}
+
+pub(super) fn open(above: &Reached, name: &OsStr, asked: &Path) -> Result<Opened, Refusal> {
+    let system = |doing| {
+        move |errno| Refusal::System {
+            path: asked.to_owned(),
+            doing,
+            errno,
+        }
+    };
+    let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
+    let seen = fstatat(&above.fd, name, flags).map_err(|errno| match errno {
+        Errno::ENOENT => Refusal::Missing {
+            path: asked.to_owned(),
+        },
+        Errno::EACCES => unsearchable(above, asked),
+        errno => system("look at")(errno),
+    })?;
+    // Only to spare a device or a pipe the open, which can have effects of its own; what counts is
+    // the look at the descriptor below.
+    refuse_other_kinds(above, name, &seen, asked)?;
+
+    let flags = OFlag::O_RDONLY
+        | OFlag::O_NOFOLLOW
+        | OFlag::O_CLOEXEC
+        | OFlag::O_NONBLOCK
+        | OFlag::O_NOCTTY;
+    let fd = openat(&above.fd, name, flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::ENOENT => Refusal::Missing {
+            path: asked.to_owned(),
+        },
+        Errno::EACCES => unreadable(&seen, asked),
+        // Exchanged since the look above.
+        Errno::ELOOP => Refusal::Kind {
+            path: asked.to_owned(),
+            kind: Kind::Symlink,
+        },
+        errno => system("open")(errno),
+    })?;
+    let stat = fstat(&fd).map_err(system("look at"))?;
+    refuse_other_kinds(above, name, &stat, asked)?;
+    let directory = fstat(&above.fd).map_err(system("look at the directory of"))?;
+    Ok(Opened {
+        fd,
+        stat,
+        in_shared_directory: directory.st_mode & 0o022 != 0,
+    })
+}
+
+/// Takes what was opened: nothing is read that was not judged before, and nothing twice.
+pub(super) fn read(opened: Opened, asked: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let too_large = |size| Refusal::TooLarge {
+        path: asked.to_owned(),
+        size,
+        limit: LIMIT,
+    };
+    let size = u64::try_from(opened.stat.st_size).unwrap_or(0);
+    if size > LIMIT {
+        return Err(too_large(size));
+    }
+    // Room for all of it and the end, so that no smaller copy is left behind by growth.
+    let room = usize::try_from(size).unwrap_or(0) + 64;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    File::from(opened.fd)
+        .take(LIMIT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| {
+            let errno = error
+                .raw_os_error()
+                .map_or(Errno::UnknownErrno, Errno::from_raw);
+            Refusal::System {
+                path: asked.to_owned(),
+                doing: "read",
+                errno,
+            }
+        })?;
+    // It may have grown since the look.
+    match bytes.len() as u64 {
+        length if length > LIMIT => Err(too_large(length)),
+        _ => Ok(bytes),
+    }
+}
+
+/// A directory that the invoking user may not search.
+pub(super) fn unsearchable(directory: &Reached, asked: &Path) -> Refusal {
+    let name = quoted(&directory.path);
+    match fstat(&directory.fd) {
+        Ok(stat) => denied(
+            &stat,
+            asked,
+            &format!("directory {name}"),
+            "enter",
+            0o010,
+            &directory.path,
+        ),
+        Err(errno) => Refusal::System {
+            path: directory.path.clone(),
+            doing: "look at",
+            errno,
+        },
+    }
+}
+
+fn unreadable(stat: &FileStat, asked: &Path) -> Refusal {
+    denied(stat, asked, "it", "read", 0o040, asked)
+}
+
+/// The usual cause is a unit that kept User= without the group that the file is open to: systemd
+/// itself reads EnvironmentFile= as root, so it worked before.
+fn denied(stat: &FileStat, asked: &Path, what: &str, verb: &str, bit: u32, mend: &Path) -> Refusal {
+    let (user, group) = (owner::user(stat.st_uid), owner::group(stat.st_gid));
+    let what = format!(
+        "{} may not {verb} {what} (owner {user}, group '{group}', mode {:04o})",
+        owner::user(geteuid().as_raw()),
+        stat.st_mode & 0o7777
+    );
+    if geteuid().is_root() {
+        let word = command_word(mend);
+        let mend = if stat.st_uid == 0 {
+            "a security module forbids it (the kernel's log says which)".to_owned()
+        } else {
+            // Root without CAP_DAC_OVERRIDE reads what is its own.
+            format!("run: chown root {word} && chmod u+rX {word}")
+        };
+        return Refusal::Unreadable {
+            path: asked.to_owned(),
+            what,
+            mend,
+        };
+    }
+    let groups = format!(
+        "start keybearer as root (take User= and Group= out of the unit), or give the unit SupplementaryGroups={group}"
+    );
+    let mend = if stat.st_mode & bit != 0 {
+        groups
+    } else {
+        let letter = if bit == 0o040 { 'r' } else { 'x' };
+        format!("{groups} and run: chmod g+{letter} {}", command_word(mend))
+    };
+    Refusal::Unreadable {
+        path: asked.to_owned(),
+        what,
+        mend,
+    }
+}
+
+fn refuse_other_kinds(
+    above: &Reached,
+    name: &OsStr,
+    stat: &FileStat,
+    asked: &Path,
+) -> Result<(), Refusal> {
+    match Kind::of(stat) {
+        Kind::Regular => Ok(()),
+        Kind::Symlink => match readlinkat(&above.fd, name) {
+            Ok(target) => {
+                let target = asked
+                    .parent()
+                    .unwrap_or(Path::new(""))
+                    .join(PathBuf::from(target));
+                Err(Refusal::Symlink {
+                    path: asked.to_owned(),
+                    target,
+                })
+            }
+            Err(_) => Err(Refusal::Kind {
+                path: asked.to_owned(),
+                kind: Kind::Symlink,
+            }),
+        },
+        kind => Err(Refusal::Kind {
+            path: asked.to_owned(),
+            kind,
+        }),
+    }
+}

@@ -1,0 +1,91 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::config::{SourceKind, SourceSpec};
+use crate::files::{self, Rule, quoted};
+
+use super::gathered::Gathered;
+use super::{Entry, Error, Fetched, credentials, directory, env_file, environment};
+
+/// MAX_ARG_STRLEN less the NUL at the end (execve(2)).
+const LONGEST: usize = 131_071;
+
+/// Reads all sources in their order; a later one wins, and says so.
+pub fn fetch(
+    specs: &[SourceSpec],
+    inherited: &BTreeMap<OsString, OsString>,
+    credentials_directory: Option<&Path>,
+) -> Result<Fetched, Error> {
+    let mut fetched = Fetched::default();
+    for spec in specs {
+        let gathered = gather(spec, inherited, credentials_directory)?;
+        overlay(&mut fetched, gathered);
+    }
+    for (name, entry) in &fetched.entries {
+        let size = name.as_str().len() + 1 + entry.value.expose().len();
+        if size > LONGEST {
+            return Err(Error::TooLarge {
+                from: entry.source.to_string(),
+                name: name.clone(),
+                size,
+                limit: LONGEST,
+            });
+        }
+    }
+    Ok(fetched)
+}
+
+fn gather(
+    spec: &SourceSpec,
+    inherited: &BTreeMap<OsString, OsString>,
+    credentials_directory: Option<&Path>,
+) -> Result<Gathered, Error> {
+    let selection = &spec.selection;
+    match &spec.kind {
+        SourceKind::EnvFile { path } => {
+            let contents = files::read(path, Rule::EnvFile)?;
+            let mut gathered = env_file::gather(path, &contents.bytes, selection)?;
+            gathered.warnings.extend(contents.warnings);
+            Ok(gathered)
+        }
+        SourceKind::Directory { path } => {
+            let source = Rc::from(format!("directory {}", quoted(path)));
+            directory::fetch(path, &source, None, selection)
+        }
+        SourceKind::SystemdCredentials { wanted } => {
+            credentials::fetch(wanted, selection, credentials_directory)
+        }
+        SourceKind::Environment { wanted } => environment::fetch(wanted, selection, inherited),
+    }
+}
+
+fn overlay(fetched: &mut Fetched, gathered: Gathered) {
+    fetched.warnings.extend(gathered.warnings);
+    if gathered.values.is_empty() {
+        fetched
+            .warnings
+            .push(format!("{} gives no variable", gathered.source));
+    }
+    for (name, value) in gathered.values {
+        let entry = Entry {
+            value,
+            source: Rc::clone(&gathered.source),
+        };
+        if let Some(earlier) = fetched.entries.insert(name.clone(), entry) {
+            fetched.warnings.push(format!(
+                "{name} from {} is replaced by the one from {}",
+                earlier.source, gathered.source
+            ));
+        }
+    }
+    for name in gathered.taken {
+        if !fetched.taken.contains(&name) {
+            fetched.taken.push(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
