@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::unistd::{Gid, Group, Uid, User, geteuid, getegid, getgrouplist, getgroups};
+use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist, getgroups};
 
 use crate::config::AccountSpec;
 use crate::exit::Exit;
@@ -29,17 +29,23 @@ pub struct Account {
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AccountError {
-    #[error("refusing to run the site as root; name its user: --user USER, or user = \"USER\" in the config")]
+    #[error(
+        "refusing to run the site as root; name its user: --user USER, or user = \"USER\" in the config"
+    )]
     NoUser,
     #[error("refusing to run the site as root: user '{0}' has uid 0; name the site's own user")]
     Root(String),
-    #[error("refusing to run the site under group '{0}', which is root's; name the site's own group")]
+    #[error(
+        "refusing to run the site under group '{0}', which is root's; name the site's own group"
+    )]
     RootGroup(String),
     #[error("there is no user '{0}'; make it: useradd --system {0}")]
     UnknownUser(String),
     #[error("there is no group '{0}'; make it: groupadd --system {0}")]
     UnknownGroup(String),
-    #[error("uid {0} has no entry in the user database, so its group is not known; name it: --user {0}:GROUP")]
+    #[error(
+        "uid {0} has no entry in the user database, so its group is not known; name it: --user {0}:GROUP"
+    )]
     NoGroup(Uid),
     #[error("cannot look up '{name}' in the user database: {error}")]
     Lookup { name: String, error: Errno },
@@ -48,7 +54,9 @@ pub enum AccountError {
          give them: CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL, or --cap-add=SETUID --cap-add=SETGID --cap-add=KILL"
     )]
     RootWithoutCapabilities(String),
-    #[error("cannot become '{0}': keybearer was not started as root; start it as root, or as '{0}' itself")]
+    #[error(
+        "cannot become '{0}': keybearer was not started as root; start it as root, or as '{0}' itself"
+    )]
     NotRoot(String),
     #[error(
         "could not stop a site of '{0}': the capability KILL is missing; \
@@ -105,7 +113,11 @@ impl Account {
                 spec.group.clone().unwrap_or_else(|| "root".to_owned()),
             ));
         }
-        Ok(Account { switch: true, groups: groups_of(entry.as_ref(), gid)?, ..Account::from(uid, gid, entry) })
+        Ok(Account {
+            switch: true,
+            groups: groups_of(entry.as_ref(), gid)?,
+            ..Account::from(uid, gid, entry)
+        })
     }
 
     fn own() -> Result<Account, AccountError> {

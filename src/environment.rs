@@ -124,11 +124,12 @@ impl Environment {
             .keys()
             .filter(|name| !next.variables.contains_key(*name))
             .map(|name| Difference::Removed(shown(name)));
-        let new = next.variables.iter().filter_map(|(name, value)| match self.variables.get(name) {
-            None => Some(Difference::Added(shown(name))),
-            Some(old) if old != value => Some(Difference::Changed(shown(name))),
-            Some(_) => None,
-        });
+        let new =
+            next.variables.iter().filter_map(|(name, value)| match self.variables.get(name) {
+                None => Some(Difference::Added(shown(name))),
+                Some(old) if old != value => Some(Difference::Changed(shown(name))),
+                Some(_) => None,
+            });
         gone.chain(new).collect()
     }
 }
@@ -188,7 +189,8 @@ fn insert_keys(
     plain: &mut BTreeMap<OsString, OsString>,
     keys: DjangoKeys,
 ) -> KeyInUse {
-    let in_use = KeyInUse { fingerprint: keys.current.fingerprint(), fallbacks: keys.fallbacks.len() };
+    let in_use =
+        KeyInUse { fingerprint: keys.current.fingerprint(), fallbacks: keys.fallbacks.len() };
     let carried: Vec<&str> = match keys.fallbacks.is_empty() {
         true => vec![keys.current.expose()],
         false => keys.fallbacks.iter().map(Secret::expose).collect(),

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -21,6 +22,8 @@ pub enum Error {
     Account(#[from] AccountError),
     #[error(transparent)]
     SchemaFile(#[from] files::Refusal),
+    #[error("'{}' is not UTF-8 text; write it as such", .0.display())]
+    NotText(PathBuf),
     #[error(transparent)]
     Schema(#[from] schema::Error),
     #[error(transparent)]
@@ -63,7 +66,7 @@ impl Error {
             Error::Init(error) => error.exit().code(),
             Error::Key(error) => error.exit().code(),
             Error::Output(error) => error.exit().code(),
-            Error::Command(_) => Exit::Config.code(),
+            Error::Command(_) | Error::NotText(_) => Exit::Config.code(),
             Error::Gate { .. } | Error::NotReady { .. } => Exit::Failure.code(),
             Error::Interrupted(signal) => Ending::Signal(*signal as i32).exit_code(),
             Error::Kernel { .. } => Exit::Refused.code(),

@@ -23,8 +23,8 @@ use crate::sys::Ending;
 
 /// Everything that `run` does short of starting, and what Django's guides ask for beyond.
 pub fn check(overrides: Overrides, json: bool, full: bool) -> Result<u8, Error> {
-    let signals = Signals::take()
-        .map_err(|error| Error::Kernel { what: "cannot take signals", error })?;
+    let signals =
+        Signals::take().map_err(|error| Error::Kernel { what: "cannot take signals", error })?;
     let report = examine(overrides, full, &signals)?;
     let text = if json { report.json() } else { report.text() };
     print(&mut Unbuffered, text.as_bytes())?;
@@ -55,13 +55,13 @@ fn examine(overrides: Overrides, full: bool, signals: &Signals) -> Result<Report
     launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
 
     let schema = report.take(Area::Schema, prepare::read_schema(&settings));
-    let validated =
-        schema.as_ref().and_then(|schema| examine_secrets(&mut report, &settings, schema, &inherited));
+    let validated = schema
+        .as_ref()
+        .and_then(|schema| examine_secrets(&mut report, &settings, schema, &inherited));
     let (Some(account), Some(schema), Some(validated)) = (account, schema, validated) else {
         return Ok(report);
     };
-    let environment =
-        Environment::build(validated, &inherited, &settings.environment, &account);
+    let environment = Environment::build(validated, &inherited, &settings.environment, &account);
     report.key = environment.key;
     let prepared = Prepared { inherited, settings, schema, account };
     examine_command(&mut report, &prepared, &environment);
@@ -174,8 +174,9 @@ fn fallbacks_are_read(
         what: "fallbacks check".to_owned(),
         command: gates::with_arguments(manage, &["check", "--deploy"]),
     };
-    let memory = memfd_create(c"keybearer-check", MFdFlags::MFD_CLOEXEC)
-        .map_err(|error| Error::Kernel { what: "cannot make a memory file", error: error.into() })?;
+    let memory = memfd_create(c"keybearer-check", MFdFlags::MFD_CLOEXEC).map_err(|error| {
+        Error::Kernel { what: "cannot make a memory file", error: error.into() }
+    })?;
     let mut output = File::from(memory);
     let outcome = gates::run_to_end(prepared, &canary, around, &gate, Some(&output))?;
     match (outcome.ending, outcome.cause) {

@@ -22,10 +22,7 @@ mod tests {
         for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
             let mut script = Vec::new();
             run(shell, &mut script).unwrap();
-            assert!(
-                String::from_utf8(script).unwrap().contains("env-file"),
-                "{shell}"
-            );
+            assert!(String::from_utf8(script).unwrap().contains("env-file"), "{shell}");
         }
     }
 }

@@ -35,8 +35,7 @@ pub fn validated(
     inherited: &BTreeMap<OsString, OsString>,
 ) -> Result<(Validated, Locked), Error> {
     let credentials = inherited.get(OsStr::new("CREDENTIALS_DIRECTORY"));
-    let mut fetched =
-        sources::fetch(&settings.sources, inherited, credentials.map(Path::new))?;
+    let mut fetched = sources::fetch(&settings.sources, inherited, credentials.map(Path::new))?;
     let locked = Locked(sys::lock_what_is_mapped().is_ok());
     let mut warnings = std::mem::take(&mut fetched.warnings);
     let mut validated =

@@ -61,7 +61,7 @@ pub fn run_to_end(
         Supervisor::new(around, process, &format!("the {}", gate.what), Readiness::Nothing, None);
     loop {
         let step = supervisor
-            .next()
+            .wait_for_step()
             .map_err(|error| Error::Kernel { what: "cannot wait for a process", error })?;
         match step {
             // It was started with what was just fetched.

@@ -43,12 +43,7 @@ pub fn run(
     made.public_file(&config, &texts.config)?;
     made.public_file(&schema, texts.schema)?;
     made.env_file(&env, &texts.env, group.flatten())?;
-    print(
-        out,
-        texts
-            .next(&config, &schema, &env, group == Some(None))
-            .as_bytes(),
-    )?;
+    print(out, texts.next(&config, &schema, &env, group == Some(None)).as_bytes())?;
     made.keep();
     Ok(())
 }
@@ -61,10 +56,7 @@ fn group_of(account: &AccountSpec) -> Option<Gid> {
             Ok(Some(group)) => Some(group.gid),
             Ok(None) | Err(_) => group.parse().ok().map(Gid::from_raw),
         },
-        None => User::from_name(&account.user)
-            .ok()
-            .flatten()
-            .map(|user| user.gid),
+        None => User::from_name(&account.user).ok().flatten().map(|user| user.gid),
     }
 }
 

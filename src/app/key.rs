@@ -49,17 +49,9 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_an_error() {
-        let mut full = std::fs::File::options()
-            .write(true)
-            .open("/dev/full")
-            .unwrap();
+        let mut full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let error = run(&mut full).unwrap_err();
         assert_eq!(error.exit(), Exit::Failure);
-        assert!(
-            error
-                .to_string()
-                .starts_with("cannot write to standard output: "),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("cannot write to standard output: "), "{error}");
     }
 }

@@ -28,7 +28,5 @@ impl Write for Unbuffered {
 
 /// The whole text, or an error: a full disk must not pass for a key that was printed.
 pub fn print(out: &mut impl Write, text: &[u8]) -> Result<(), Unwritable> {
-    out.write_all(text)
-        .and_then(|()| out.flush())
-        .map_err(Unwritable)
+    out.write_all(text).and_then(|()| out.flush()).map_err(Unwritable)
 }

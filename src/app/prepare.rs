@@ -67,11 +67,13 @@ pub fn read_schema(settings: &Settings) -> Result<Schema, Error> {
     match &settings.schema {
         SchemaChoice::Django => Ok(Schema::django()),
         SchemaChoice::File(path) => {
-            let contents = files::read(path, Rule::Settings)?;
+            let contents = files::read(path, Rule::Schema)?;
             for warning in &contents.warnings {
                 log::warning(warning);
             }
-            Ok(Schema::parse(&contents.bytes, path)?)
+            let text =
+                std::str::from_utf8(&contents.bytes).map_err(|_| Error::NotText(path.clone()))?;
+            Ok(Schema::parse(text, path)?)
         }
     }
 }

@@ -70,7 +70,9 @@ impl Report {
             return;
         }
         let line = match settings.keys.encoding {
-            Encoding::Comma => format!("SECRET_KEY_FALLBACKS = os.environ[\"{name}\"].split(\",\")"),
+            Encoding::Comma => {
+                format!("SECRET_KEY_FALLBACKS = os.environ[\"{name}\"].split(\",\")")
+            }
             Encoding::Json => format!("SECRET_KEY_FALLBACKS = json.loads(os.environ[\"{name}\"])"),
         };
         let message = format!(
@@ -90,7 +92,12 @@ impl Report {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for item in &self.items {
-            text.push_str(&format!("{:7}  {:8} {}\n", item.level.to_string(), item.area.to_string(), item.message));
+            text.push_str(&format!(
+                "{:7}  {:8} {}\n",
+                item.level.to_string(),
+                item.area.to_string(),
+                item.message
+            ));
         }
         if let Some(key) = self.key {
             text.push_str(&format!("{key}\n"));
@@ -113,9 +120,9 @@ impl Report {
                 })
             })
             .collect();
-        let key = self.key.map(|key| {
-            json!({ "fingerprint": key.fingerprint.to_string(), "fallbacks": key.fallbacks })
-        });
+        let key = self.key.map(
+            |key| json!({ "fingerprint": key.fingerprint.to_string(), "fallbacks": key.fallbacks }),
+        );
         let report = json!({
             "version": 1,
             "name": self.name,

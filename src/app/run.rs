@@ -11,8 +11,8 @@ use crate::launch::{self, Plan, Sockets, Wiring};
 use crate::log;
 use crate::server::{self, Way};
 use crate::supervise::{
-    Arrival, Cause, Heard, ProbeSocket, Prober, Readiness, Request, RuntimeDirectory, Signals, Step,
-    Supervisor, Surroundings, Systemd, Terminal,
+    Arrival, Cause, Heard, ProbeSocket, Prober, Readiness, Request, RuntimeDirectory, Signals,
+    Step, Supervisor, Surroundings, Systemd, Terminal,
 };
 
 /// Fetches, validates, starts, supervises; the exit code is the server's.
@@ -66,14 +66,15 @@ impl Private {
     fn open(way: Way, prepared: &Prepared) -> Private {
         let why = match way {
             Way::Settle => return Private::Nothing,
-            Way::Probe => match RuntimeDirectory::open(&prepared.settings.name, &prepared.inherited)
-            {
-                Ok(directory) => match ProbeSocket::open(&directory) {
-                    Ok(probe) => return Private::Probe(probe, directory),
-                    Err(error) => format!("'{}': {error}", directory.path().display()),
-                },
-                Err(error) => format!("no directory for it: {error}"),
-            },
+            Way::Probe => {
+                match RuntimeDirectory::open(&prepared.settings.name, &prepared.inherited) {
+                    Ok(directory) => match ProbeSocket::open(&directory) {
+                        Ok(probe) => return Private::Probe(probe, directory),
+                        Err(error) => format!("'{}': {error}", directory.path().display()),
+                    },
+                    Err(error) => format!("no directory for it: {error}"),
+                }
+            }
             Way::Heard => match Heard::open() {
                 Ok(heard) => return Private::Heard(heard),
                 Err(error) => error.to_string(),
@@ -118,9 +119,8 @@ fn start<'a>(
         Private::Heard(heard) => (Readiness::Heard(heard), None),
         Private::Nothing => (Readiness::settle(now, ready.settle), None),
     };
-    let supervisor =
-        Supervisor::new(around, process, "the server", readiness, Some(ready.within))
-            .serving_as(serving(sockets, environment));
+    let supervisor = Supervisor::new(around, process, "the server", readiness, Some(ready.within))
+        .serving_as(serving(sockets, environment));
     Ok(match liveness {
         Some(prober) => supervisor.with_liveness(prober),
         None => supervisor,
@@ -141,7 +141,8 @@ fn supervise(
     running: Environment,
 ) -> Result<u8, Error> {
     loop {
-        let step = supervisor.next().map_err(|error| kernel("cannot wait for events", error))?;
+        let step =
+            supervisor.wait_for_step().map_err(|error| kernel("cannot wait for events", error))?;
         let outcome = match step {
             Step::FetchAgain(asked) => {
                 say_differences(prepared, &running, asked);
@@ -163,9 +164,9 @@ fn supervise(
 /// HUP, until rotation acts on it: fetches and validates again and says what would change.
 fn say_differences(prepared: &Prepared, running: &Environment, asked: Arrival) {
     match fetch::environment(prepared) {
-        Err(error) => log::error(format_args!(
-            "{error}\nthe running server stays as it is ({asked})"
-        )),
+        Err(error) => {
+            log::error(format_args!("{error}\nthe running server stays as it is ({asked})"))
+        }
         Ok((fetched, _)) => {
             let differences: Vec<String> =
                 running.differences(&fetched).iter().map(ToString::to_string).collect();

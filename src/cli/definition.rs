@@ -37,11 +37,8 @@ pub fn command() -> Command {
                 .after_help(help::CHECK)
                 .arg(flag("json", "Report as JSON, for machines").help_heading(OUTPUT))
                 .arg(
-                    flag(
-                        "full",
-                        "Also run the 'before' commands and Django's check --deploy",
-                    )
-                    .help_heading(SERVER),
+                    flag("full", "Also run the 'before' commands and Django's check --deploy")
+                        .help_heading(SERVER),
                 ),
         )
         .subcommand(
@@ -99,14 +96,10 @@ fn shared(command: Command, command_help: &'static str) -> Command {
                 .help_heading(SECRETS),
         )
         .arg(
-            many(
-                "env-file",
-                "PATH",
-                os(|path| config::path(path).map(OsString::from)),
-            )
-            .value_hint(ValueHint::FilePath)
-            .help("Read this env file, not the config's sources; repeatable")
-            .help_heading(SECRETS),
+            many("env-file", "PATH", os(|path| config::path(path).map(OsString::from)))
+                .value_hint(ValueHint::FilePath)
+                .help("Read this env file, not the config's sources; repeatable")
+                .help_heading(SECRETS),
         )
         .arg(
             many("aws-secret", "ID", store())
@@ -173,9 +166,7 @@ fn shared(command: Command, command_help: &'static str) -> Command {
 /// Each option's line ends with its variable.
 fn with_variable(argument: Arg) -> Arg {
     let id = argument.get_id().as_str();
-    let variable = config::SHARED_VARIABLES
-        .iter()
-        .find(|(option, _)| *option == id);
+    let variable = config::SHARED_VARIABLES.iter().find(|(option, _)| *option == id);
     match (variable, argument.get_help()) {
         (Some((_, variable)), Some(help)) => {
             let help = format!("{help} [{variable}]");
@@ -186,10 +177,7 @@ fn with_variable(argument: Arg) -> Arg {
 }
 
 fn option(long: &'static str, value: &'static str, parser: ValueParser) -> Arg {
-    Arg::new(long)
-        .long(long)
-        .value_name(value)
-        .value_parser(parser)
+    Arg::new(long).long(long).value_name(value).value_parser(parser)
 }
 
 fn many(long: &'static str, value: &'static str, parser: ValueParser) -> Arg {
@@ -197,10 +185,7 @@ fn many(long: &'static str, value: &'static str, parser: ValueParser) -> Arg {
 }
 
 fn flag(long: &'static str, help: &'static str) -> Arg {
-    Arg::new(long)
-        .long(long)
-        .action(ArgAction::SetTrue)
-        .help(help)
+    Arg::new(long).long(long).action(ArgAction::SetTrue).help(help)
 }
 
 fn text<T, F>(parse: F) -> ValueParser

@@ -22,25 +22,15 @@ pub use stop::Stop;
 pub enum Command {
     Run(Overrides),
     Exec(Overrides),
-    Check {
-        overrides: Overrides,
-        json: bool,
-        full: bool,
-    },
+    Check { overrides: Overrides, json: bool, full: bool },
     Key,
-    Init {
-        directory: PathBuf,
-        name: Option<String>,
-        user: Option<AccountSpec>,
-    },
+    Init { directory: PathBuf, name: Option<String>, user: Option<AccountSpec> },
     Completions(Shell),
 }
 
 /// The whole command line, the program's name first.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Stop> {
-    let mut matches = command()
-        .try_get_matches_from(arguments)
-        .map_err(Stop::from)?;
+    let mut matches = command().try_get_matches_from(arguments).map_err(Stop::from)?;
     let Some((name, mut matches)) = matches.remove_subcommand() else {
         return Err(Stop::NoCommand(command().render_help().to_string()));
     };
@@ -74,20 +64,12 @@ fn overrides(matches: &mut ArgMatches) -> Overrides {
         sources: sources(matches),
         schema: matches.remove_one("schema"),
         user: matches.remove_one("user"),
-        listen: matches
-            .remove_many("listen")
-            .into_iter()
-            .flatten()
-            .collect(),
+        listen: matches.remove_many("listen").into_iter().flatten().collect(),
         ready_path: matches.remove_one("ready-path"),
         log_format: matches.remove_one("log-format"),
         verbose: matches.get_count("verbose"),
         quiet: matches.get_flag("quiet"),
-        command: matches
-            .remove_many("command")
-            .into_iter()
-            .flatten()
-            .collect(),
+        command: matches.remove_many("command").into_iter().flatten().collect(),
     }
 }
 
@@ -96,19 +78,12 @@ fn sources(matches: &mut ArgMatches) -> Vec<SourceOption> {
     let mut sources = Vec::new();
     let mut add = |option: &str, to: fn(OsString) -> SourceOption| {
         let places: Vec<usize> = matches.indices_of(option).into_iter().flatten().collect();
-        let values = matches
-            .remove_many::<OsString>(option)
-            .into_iter()
-            .flatten();
+        let values = matches.remove_many::<OsString>(option).into_iter().flatten();
         sources.extend(places.into_iter().zip(values.map(to)));
     };
     add("env-file", |path| SourceOption::EnvFile(path.into()));
-    add("aws-secret", |id| {
-        SourceOption::AwsSecret(id.to_string_lossy().into_owned())
-    });
-    add("vault", |path| {
-        SourceOption::Vault(path.to_string_lossy().into_owned())
-    });
+    add("aws-secret", |id| SourceOption::AwsSecret(id.to_string_lossy().into_owned()));
+    add("vault", |path| SourceOption::Vault(path.to_string_lossy().into_owned()));
     sources.sort_by_key(|(place, _)| *place);
     sources.into_iter().map(|(_, source)| source).collect()
 }

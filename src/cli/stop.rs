@@ -57,10 +57,7 @@ fn line(error: &clap::Error) -> String {
         }
         ErrorKind::UnknownArgument => unknown_argument(error, &argument),
         ErrorKind::ValueValidation => {
-            let why = error
-                .source()
-                .map(|source| source.to_string())
-                .unwrap_or_default();
+            let why = error.source().map(|source| source.to_string()).unwrap_or_default();
             format!("{option}: {why}")
         }
         ErrorKind::InvalidValue => {
@@ -68,10 +65,7 @@ fn line(error: &clap::Error) -> String {
             match suggestion(error, ContextKind::SuggestedValue) {
                 _ if given.is_empty() => format!("{option} needs a value: {argument}"),
                 Some(word) => format!("{option}: unknown value; did you mean '{word}'?"),
-                None => format!(
-                    "{option}: expected {}",
-                    said(error, ContextKind::ValidValue)
-                ),
+                None => format!("{option}: expected {}", said(error, ContextKind::ValidValue)),
             }
         }
         ErrorKind::ArgumentConflict => match said(error, ContextKind::PriorArg) {
@@ -98,11 +92,7 @@ fn unknown_argument(error: &clap::Error, argument: &str) -> String {
     if let Some(option) = suggestion(error, ContextKind::SuggestedArg) {
         return format!("unexpected argument '{argument}'; did you mean '{option}'?");
     }
-    let option = argument
-        .trim_start_matches('-')
-        .split('=')
-        .next()
-        .unwrap_or_default();
+    let option = argument.trim_start_matches('-').split('=').next().unwrap_or_default();
     if SHARED_VARIABLES.iter().any(|(shared, _)| *shared == option) {
         return format!(
             "unexpected argument '--{option}'; it belongs to run, exec and check, as in: \
@@ -126,9 +116,7 @@ fn said(error: &clap::Error, kind: ContextKind) -> String {
         Some(ContextValue::Strings(texts)) => texts.join(", "),
         _ => String::new(),
     };
-    text.chars()
-        .flat_map(|c| if c.is_control() { vec![' '] } else { vec![c] })
-        .collect()
+    text.chars().flat_map(|c| if c.is_control() { vec![' '] } else { vec![c] }).collect()
 }
 
 /// The likeliest word comes last in clap's list.

@@ -2,11 +2,7 @@ use super::*;
 use crate::config::{SHARED_VARIABLES, SchemaChoice};
 
 fn given(line: &str) -> Result<Command, Stop> {
-    parse(
-        std::iter::once("keybearer")
-            .chain(line.split_whitespace())
-            .map(OsString::from),
-    )
+    parse(std::iter::once("keybearer").chain(line.split_whitespace()).map(OsString::from))
 }
 
 fn usage(line: &str) -> String {
@@ -32,9 +28,7 @@ fn every_option_reaches_its_place() {
          --listen unix:/run/a --ready-path /healthz --log-format json -vv -- gunicorn -q --name x",
     )
     .unwrap();
-    let Command::Run(overrides) = command else {
-        panic!("{command:?}")
-    };
+    let Command::Run(overrides) = command else { panic!("{command:?}") };
     assert_eq!(
         overrides,
         Overrides {
@@ -47,14 +41,8 @@ fn every_option_reaches_its_place() {
                 SourceOption::AwsSecret("x/y".into()),
             ],
             schema: Some(SchemaChoice::Django),
-            user: Some(AccountSpec {
-                user: "example".into(),
-                group: Some("www-data".into())
-            }),
-            listen: vec![
-                "127.0.0.1:8000".parse().unwrap(),
-                "unix:/run/a".parse().unwrap()
-            ],
+            user: Some(AccountSpec { user: "example".into(), group: Some("www-data".into()) }),
+            listen: vec!["127.0.0.1:8000".parse().unwrap(), "unix:/run/a".parse().unwrap()],
             ready_path: Some("/healthz".into()),
             log_format: Some(crate::log::Format::Json),
             verbose: 2,
@@ -68,24 +56,11 @@ fn every_option_reaches_its_place() {
 fn the_other_commands() {
     assert!(matches!(given("exec -q -- true").unwrap(), Command::Exec(o) if o.quiet));
     let check = given("check --json --full").unwrap();
-    assert_eq!(
-        check,
-        Command::Check {
-            overrides: Overrides::default(),
-            json: true,
-            full: true
-        }
-    );
+    assert_eq!(check, Command::Check { overrides: Overrides::default(), json: true, full: true });
     assert_eq!(given("key").unwrap(), Command::Key);
-    assert_eq!(
-        given("completions zsh").unwrap(),
-        Command::Completions(Shell::Zsh)
-    );
+    assert_eq!(given("completions zsh").unwrap(), Command::Completions(Shell::Zsh));
     let init = given("init /etc/keybearer --name site --user example").unwrap();
-    let user = AccountSpec {
-        user: "example".into(),
-        group: None,
-    };
+    let user = AccountSpec { user: "example".into(), group: None };
     assert_eq!(
         init,
         Command::Init {
@@ -101,10 +76,7 @@ fn the_other_commands() {
 #[test]
 fn wrong_usage_is_one_line_with_the_mend() {
     for (line, message) in [
-        (
-            "run --env-fil /a",
-            "unexpected argument '--env-fil'; did you mean '--env-file'?",
-        ),
+        ("run --env-fil /a", "unexpected argument '--env-fil'; did you mean '--env-file'?"),
         ("chekc", "unknown command 'chekc'; did you mean 'check'?"),
         (
             "gunicorn config.wsgi",
@@ -126,29 +98,14 @@ fn wrong_usage_is_one_line_with_the_mend() {
         ),
         ("run -x", "unexpected argument '-x'; see keybearer --help"),
         ("run --user", "--user needs a value: --user <USER[:GROUP]>"),
-        (
-            "run --user a --user b",
-            "--user is given twice; leave one of them out",
-        ),
-        (
-            "run -q -v",
-            "--quiet contradicts --verbose; leave one of them out",
-        ),
-        (
-            "run --log-format yaml",
-            "--log-format: expected text or json",
-        ),
+        ("run --user a --user b", "--user is given twice; leave one of them out"),
+        ("run -q -v", "--quiet contradicts --verbose; leave one of them out"),
+        ("run --log-format yaml", "--log-format: expected text or json"),
         ("run --user a:", "--user: expected USER or USER:GROUP"),
         ("check --json=1", "--json takes no value"),
         ("init", "missing DIR; see keybearer --help"),
-        (
-            "completions powershel",
-            "SHELL: unknown value; did you mean 'powershell'?",
-        ),
-        (
-            "completions x",
-            "SHELL: expected bash, elvish, fish, powershell, zsh",
-        ),
+        ("completions powershel", "SHELL: unknown value; did you mean 'powershell'?"),
+        ("completions x", "SHELL: expected bash, elvish, fish, powershell, zsh"),
     ] {
         assert_eq!(usage(line), message);
     }
@@ -158,30 +115,12 @@ fn wrong_usage_is_one_line_with_the_mend() {
 
 #[test]
 fn help_and_version_are_no_failure() {
-    for line in [
-        "--help",
-        "-h",
-        "--version",
-        "-V",
-        "run --help",
-        "init -h",
-        "help",
-        "help run",
-    ] {
+    for line in ["--help", "-h", "--version", "-V", "run --help", "init -h", "help", "help run"] {
         let stop = given(line).unwrap_err();
-        assert!(
-            matches!(stop, Stop::Shown(_)) && stop.exit().is_none(),
-            "{line}"
-        );
+        assert!(matches!(stop, Stop::Shown(_)) && stop.exit().is_none(), "{line}");
     }
-    let Err(Stop::NoCommand(help)) = given("") else {
-        panic!("no help")
-    };
-    for word in [
-        "keybearer run --env-file",
-        "Exit codes:",
-        "/etc/keybearer/NAME.toml",
-    ] {
+    let Err(Stop::NoCommand(help)) = given("") else { panic!("no help") };
+    for word in ["keybearer run --env-file", "Exit codes:", "/etc/keybearer/NAME.toml"] {
         assert!(help.contains(word), "{word}");
     }
 }
@@ -193,17 +132,8 @@ fn every_shared_option_has_its_variable_and_one_line() {
         let command = command.find_subcommand(name).unwrap();
         let mut options = command
             .get_arguments()
-            .filter(|argument| {
-                argument
-                    .get_long()
-                    .is_some_and(|l| l != "json" && l != "full")
-            })
-            .map(|argument| {
-                (
-                    argument.get_id().as_str(),
-                    argument.get_help().unwrap().to_string(),
-                )
-            });
+            .filter(|argument| argument.get_long().is_some_and(|l| l != "json" && l != "full"))
+            .map(|argument| (argument.get_id().as_str(), argument.get_help().unwrap().to_string()));
         for (option, variable) in SHARED_VARIABLES {
             let (id, help) = options.next().unwrap();
             assert_eq!(id, *option);

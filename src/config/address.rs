@@ -28,10 +28,8 @@ impl FromStr for Address {
         match numeric.parse::<SocketAddr>() {
             Ok(address) if address.port() == 0 => Err("expected a port from 1 to 65535"),
             Ok(address) => Ok(Address::Tcp(address)),
-            Err(_) => Err(
-                "expected an address such as 127.0.0.1:8000, [::1]:8000, 0.0.0.0:8000, \
-                 localhost:8000 or unix:/run/example/web.sock",
-            ),
+            Err(_) => Err("expected an address such as 127.0.0.1:8000, [::1]:8000, 0.0.0.0:8000, \
+                 localhost:8000 or unix:/run/example/web.sock"),
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use crate::exit::Exit;
+use crate::files;
 
 use super::Address;
 
@@ -10,30 +11,15 @@ use super::Address;
 pub enum Error {
     /// The file is no TOML, or holds what is no setting.
     #[error("'{}':{line}:{column}: {message}", file.display())]
-    Form {
-        file: PathBuf,
-        line: usize,
-        column: usize,
-        message: String,
-    },
-    /// The file was refused or is not there; the message names it.
-    #[error("{message}")]
-    Unreadable { message: String, exit: Exit },
+    Form { file: PathBuf, line: usize, column: usize, message: String },
+    #[error(transparent)]
+    Unreadable(#[from] files::Refusal),
     #[error("{variable}: {message}")]
-    Variable {
-        variable: &'static str,
-        message: &'static str,
-    },
+    Variable { variable: &'static str, message: &'static str },
     #[error("no source of secrets; give --env-file PATH, or a [[source]] in '{}'", config.display())]
     NoSource { config: PathBuf },
-    #[error(
-        "{option} ({variable}): this version reads local sources only: {}",
-        LOCAL_SOURCES
-    )]
-    RemoteOption {
-        option: &'static str,
-        variable: &'static str,
-    },
+    #[error("{option} ({variable}): this version reads local sources only: {}", LOCAL_SOURCES)]
+    RemoteOption { option: &'static str, variable: &'static str },
     #[error("'{}': its file name makes no instance name; give --name NAME", config.display())]
     NoInstanceName { config: PathBuf },
     #[error("the address '{address}' is given twice; leave one of them out")]
@@ -51,7 +37,7 @@ impl Error {
             | Error::RemoteOption { .. }
             | Error::NoInstanceName { .. }
             | Error::AddressTwice { .. } => Exit::Config,
-            Error::Unreadable { exit, .. } => *exit,
+            Error::Unreadable(refusal) => refusal.exit(),
             Error::Variable { .. } => Exit::Usage,
         }
     }

@@ -28,10 +28,7 @@ pub fn account(text: &str) -> Form<AccountSpec> {
         None => (text, None),
     };
     let group = group.map(account_name).transpose().map_err(|_| form)?;
-    Ok(AccountSpec {
-        user: account_name(user).map_err(|_| form)?,
-        group,
-    })
+    Ok(AccountSpec { user: account_name(user).map_err(|_| form)?, group })
 }
 
 /// A user or a group alone.
@@ -61,11 +58,7 @@ pub(super) fn absolute_path(text: &str) -> Form<PathBuf> {
 
 /// `django`, the built-in one, or a file. A file of that name is `./django`.
 pub fn schema(text: &OsStr) -> Form<SchemaChoice> {
-    if text == "django" {
-        Ok(SchemaChoice::Django)
-    } else {
-        path(text).map(SchemaChoice::File)
-    }
+    if text == "django" { Ok(SchemaChoice::Django) } else { path(text).map(SchemaChoice::File) }
 }
 
 /// The path of the readiness probe, as it stands in the request line.
@@ -123,10 +116,7 @@ pub(super) fn octal(text: &str) -> Form<u32> {
     if !(3..=4).contains(&text.len()) || !text.bytes().all(|b| (b'0'..=b'7').contains(&b)) {
         return Err(form);
     }
-    u32::from_str_radix(text, 8)
-        .ok()
-        .filter(|mode| *mode <= 0o777)
-        .ok_or(form)
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777).ok_or(form)
 }
 
 /// A header's name: RFC 9110's token.
@@ -161,23 +151,9 @@ mod tests {
             ("2w", 1_209_600_000),
             ("0s", 0),
         ] {
-            assert_eq!(
-                duration(text),
-                Ok(Duration::from_millis(milliseconds)),
-                "{text}"
-            );
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
-        for text in [
-            "",
-            "60",
-            "s",
-            "1.5s",
-            "-1s",
-            "1 s",
-            "1h30m",
-            "60S",
-            "99999999999999999999s",
-        ] {
+        for text in ["", "60", "s", "1.5s", "-1s", "1 s", "1h30m", "60S", "99999999999999999999s"] {
             assert!(duration(text).is_err(), "{text}");
         }
         assert!(duration("5219w").is_err() && duration("18446744073709551615d").is_err());
@@ -197,10 +173,7 @@ mod tests {
     #[test]
     fn accounts() {
         let group = account("example:www-data").unwrap();
-        assert_eq!(
-            (group.user.as_str(), group.group.as_deref()),
-            ("example", Some("www-data"))
-        );
+        assert_eq!((group.user.as_str(), group.group.as_deref()), ("example", Some("www-data")));
         assert_eq!(account("1000").unwrap().group, None);
         for bad in ["", ":", "a:", ":b", "a:b:c", "a b", "a/b"] {
             assert!(account(bad).is_err(), "{bad}");
@@ -209,10 +182,7 @@ mod tests {
 
     #[test]
     fn modes() {
-        assert_eq!(
-            (octal("0022"), octal("077"), octal("0660")),
-            (Ok(0o22), Ok(0o77), Ok(0o660))
-        );
+        assert_eq!((octal("0022"), octal("077"), octal("0660")), (Ok(0o22), Ok(0o77), Ok(0o660)));
         for bad in ["", "22", "0o22", "0888", "1777", "00022"] {
             assert!(octal(bad).is_err(), "{bad}");
         }

@@ -39,35 +39,15 @@ impl Overrides {
         Overrides {
             config: self.config.or(others.config),
             name: self.name.or(others.name),
-            sources: if self.sources.is_empty() {
-                others.sources
-            } else {
-                self.sources
-            },
+            sources: if self.sources.is_empty() { others.sources } else { self.sources },
             schema: self.schema.or(others.schema),
             user: self.user.or(others.user),
-            listen: if self.listen.is_empty() {
-                others.listen
-            } else {
-                self.listen
-            },
+            listen: if self.listen.is_empty() { others.listen } else { self.listen },
             ready_path: self.ready_path.or(others.ready_path),
             log_format: self.log_format.or(others.log_format),
-            verbose: if loudness_given {
-                self.verbose
-            } else {
-                others.verbose
-            },
-            quiet: if loudness_given {
-                self.quiet
-            } else {
-                others.quiet
-            },
-            command: if self.command.is_empty() {
-                others.command
-            } else {
-                self.command
-            },
+            verbose: if loudness_given { self.verbose } else { others.verbose },
+            quiet: if loudness_given { self.quiet } else { others.quiet },
+            command: if self.command.is_empty() { others.command } else { self.command },
         }
     }
 
@@ -77,9 +57,6 @@ impl Overrides {
             (0, true) => log::Level::Warning,
             (_, _) => log::Level::Debug,
         };
-        log::Settings {
-            format: self.log_format.unwrap_or_default(),
-            level,
-        }
+        log::Settings { format: self.log_format.unwrap_or_default(), level }
     }
 }

@@ -82,11 +82,7 @@ pub fn parse(text: &str, file: &Path) -> Result<Raw, Error> {
         directory: top.read("directory", form(PATH, absolute_path))?,
         schema: top.read("schema", form("\"django\" or an absolute path", schema))?,
         umask: top.read("umask", form(MODE, octal))?,
-        sources: top
-            .tables("source")?
-            .into_iter()
-            .map(source)
-            .collect::<Result<_, _>>()?,
+        sources: top.tables("source")?.into_iter().map(source).collect::<Result<_, _>>()?,
         listen: listen(top.table("listen")?)?,
         ready: ready(top.table("ready")?)?,
         fetch_within: only(top.table("fetch")?, "within", form(DURATION, time_limit))?,
@@ -147,35 +143,19 @@ fn keys(mut table: Table<'_>, later: &mut Vec<&'static str>) -> Result<RawKeys, 
     let keys = RawKeys {
         current: table.read("current", variable)?,
         fallbacks: table.read("fallbacks", variable)?,
-        encoding: table.read(
-            "encoding",
-            choice(&[("comma", Encoding::Comma), ("json", Encoding::Json)]),
-        )?,
+        encoding: table
+            .read("encoding", choice(&[("comma", Encoding::Comma), ("json", Encoding::Json)]))?,
         keep: table.read("keep", count(1, 100))?,
         grace: table.read("grace", form(DURATION, duration))?,
     };
     let rotation = [
-        (
-            "[keys] every",
-            table.read("every", form(DURATION, time_limit))?.is_some(),
-        ),
+        ("[keys] every", table.read("every", form(DURATION, time_limit))?.is_some()),
         ("[keys] hosts", table.read("hosts", hosts)?.is_some()),
-        (
-            "[keys] on-hup",
-            table.read("on-hup", choice(&[("generate", ())]))?.is_some(),
-        ),
-        (
-            "[keys] write-back",
-            table.read("write-back", boolean)?.is_some(),
-        ),
+        ("[keys] on-hup", table.read("on-hup", choice(&[("generate", ())]))?.is_some()),
+        ("[keys] write-back", table.read("write-back", boolean)?.is_some()),
         ("[keys] history", table.read("history", boolean)?.is_some()),
     ];
-    later.extend(
-        rotation
-            .into_iter()
-            .filter(|(_, given)| *given)
-            .map(|(key, _)| key),
-    );
+    later.extend(rotation.into_iter().filter(|(_, given)| *given).map(|(key, _)| key));
     table.finish()?;
     if keys.current.is_some() && keys.current == keys.fallbacks {
         return Err(table.error("'current' and 'fallbacks' in [keys] are the same".to_owned()));
@@ -203,9 +183,7 @@ fn reload(mut table: Table<'_>, later: &mut Vec<&'static str>) -> Result<RawRelo
 
 fn environment(mut table: Table<'_>) -> Result<EnvironmentSettings, Error> {
     let environment = EnvironmentSettings {
-        set: table
-            .read("set", map(name, form("a string", one_value)))?
-            .unwrap_or_default(),
+        set: table.read("set", map(name, form("a string", one_value)))?.unwrap_or_default(),
         unset: names(&mut table, "unset")?,
         clear: table.read("clear", boolean)?.unwrap_or_default(),
         keep: names(&mut table, "keep")?,
@@ -254,11 +232,7 @@ pub(super) fn name(text: &str) -> Result<Name, &'static str> {
 }
 
 fn one_value(text: &str) -> Result<String, &'static str> {
-    if text.contains('\0') {
-        Err("expected a value without NUL")
-    } else {
-        Ok(text.to_owned())
-    }
+    if text.contains('\0') { Err("expected a value without NUL") } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]

@@ -86,10 +86,7 @@ pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
 fn source_type(value: &Value<'_>) -> Result<(Type, &'static str), Wrong> {
     let known = |words: &'static [(&'static str, Type)]| {
         let given = value.get_ref().as_str()?;
-        words
-            .iter()
-            .find(|(word, _)| *word == given)
-            .map(|(word, type_)| (*type_, *word))
+        words.iter().find(|(word, _)| *word == given).map(|(word, type_)| (*type_, *word))
     };
     match known(REMOTE).or_else(|| known(LOCAL)) {
         Some(found) => Ok(found),
@@ -105,19 +102,14 @@ fn selection(table: &mut Table<'_>) -> Result<Selection, Error> {
         rename: table
             .read("rename", map(name, form("the source's name", own_name)))?
             .unwrap_or_default(),
-        only: table
-            .read("only", variables)?
-            .map(|names| names.into_iter().collect()),
+        only: table.read("only", variables)?.map(|names| names.into_iter().collect()),
     };
     table.finish()?;
     Ok(selection)
 }
 
 fn either(table: &Table<'_>, one: &str, other: &str) -> Error {
-    table.error(format!(
-        "'{one}' or '{other}'{}: give one of the two",
-        table.place()
-    ))
+    table.error(format!("'{one}' or '{other}'{}: give one of the two", table.place()))
 }
 
 /// A file's name in $CREDENTIALS_DIRECTORY.
@@ -136,9 +128,5 @@ fn prefix(text: &str) -> Result<String, &'static str> {
 }
 
 fn own_name(text: &str) -> Result<String, &'static str> {
-    if text.is_empty() {
-        Err("expected a name in the source")
-    } else {
-        Ok(text.to_owned())
-    }
+    if text.is_empty() { Err("expected a name in the source") } else { Ok(text.to_owned()) }
 }

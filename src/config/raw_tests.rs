@@ -95,29 +95,19 @@ fn the_whole_example_parses() {
     let raw = good(DESIGN);
     assert_eq!(
         raw.command,
-        Some(words(&[
-            "/srv/example/venv/bin/gunicorn",
-            "config.wsgi:application"
-        ]))
+        Some(words(&["/srv/example/venv/bin/gunicorn", "config.wsgi:application"]))
     );
-    assert_eq!(
-        (raw.user.as_deref(), raw.group.as_deref()),
-        (Some("example"), Some("www-data"))
-    );
+    assert_eq!((raw.user.as_deref(), raw.group.as_deref()), (Some("example"), Some("www-data")));
     assert_eq!(raw.directory, Some(PathBuf::from("/srv/example/app")));
     assert_eq!(
         raw.schema,
-        Some(SchemaChoice::File(
-            "/srv/example/app/keybearer.schema.toml".into()
-        ))
+        Some(SchemaChoice::File("/srv/example/app/keybearer.schema.toml".into()))
     );
     let name: Name = "SECRET_KEY".parse().unwrap();
     assert_eq!(
         raw.sources[0],
         SourceSpec {
-            kind: SourceKind::EnvFile {
-                path: "/etc/example/example.env".into()
-            },
+            kind: SourceKind::EnvFile { path: "/etc/example/example.env".into() },
             selection: Selection {
                 prefix: Some("django_".to_owned()),
                 rename: BTreeMap::from([(name.clone(), "django_secret".to_owned())]),
@@ -125,33 +115,21 @@ fn the_whole_example_parses() {
             },
         }
     );
-    let kinds: Vec<SourceKind> = raw
-        .sources
-        .into_iter()
-        .skip(1)
-        .map(|source| source.kind)
-        .collect();
+    let kinds: Vec<SourceKind> =
+        raw.sources.into_iter().skip(1).map(|source| source.kind).collect();
     assert_eq!(
         kinds,
         [
-            SourceKind::Directory {
-                path: "/run/secrets".into()
-            },
-            SourceKind::SystemdCredentials {
-                wanted: Credentials::All
-            },
+            SourceKind::Directory { path: "/run/secrets".into() },
+            SourceKind::SystemdCredentials { wanted: Credentials::All },
             SourceKind::SystemdCredentials {
                 wanted: Credentials::Names(vec!["secret_key".to_owned()])
             },
-            SourceKind::SystemdCredentials {
-                wanted: Credentials::EnvFile("site.env".to_owned())
-            },
+            SourceKind::SystemdCredentials { wanted: Credentials::EnvFile("site.env".to_owned()) },
             SourceKind::Environment {
                 wanted: Inherited::Names(vec!["DATABASE_URL".parse().unwrap()])
             },
-            SourceKind::Environment {
-                wanted: Inherited::Prefix("SITE_".to_owned())
-            },
+            SourceKind::Environment { wanted: Inherited::Prefix("SITE_".to_owned()) },
         ]
     );
     assert_eq!(raw.listen.sockets.map(|sockets| sockets.len()), Some(2));
@@ -159,24 +137,10 @@ fn the_whole_example_parses() {
     assert_eq!(raw.ready.within, Some(Duration::from_secs(60)));
     assert_eq!(raw.ready.headers.unwrap()["Host"], "example.com");
     assert_eq!(raw.fetch_within, Some(Duration::from_secs(30)));
-    assert_eq!(
-        raw.manage,
-        Some(words(&["/srv/example/venv/bin/python", "manage.py"]))
-    );
-    assert_eq!(
-        (raw.keys.keep, raw.keys.grace),
-        (Some(5), Some(Duration::from_secs(14 * 86400)))
-    );
+    assert_eq!(raw.manage, Some(words(&["/srv/example/venv/bin/python", "manage.py"])));
+    assert_eq!((raw.keys.keep, raw.keys.grace), (Some(5), Some(Duration::from_secs(14 * 86400))));
     assert_eq!(raw.reload.before, Some(Vec::new()));
-    assert_eq!(
-        raw.later,
-        [
-            "[keys] every",
-            "[keys] hosts",
-            "[reload] strategy",
-            "[watch] every"
-        ]
-    );
+    assert_eq!(raw.later, ["[keys] every", "[keys] hosts", "[reload] strategy", "[watch] every"]);
 }
 
 #[test]
@@ -205,20 +169,9 @@ fn the_rest_of_the_contract_parses() {
         kind = "uwsgi"
         "#,
     );
-    assert_eq!(
-        (raw.name.as_deref(), raw.schema),
-        (Some("site"), Some(SchemaChoice::Django))
-    );
+    assert_eq!((raw.name.as_deref(), raw.schema), (Some("site"), Some(SchemaChoice::Django)));
     assert_eq!((raw.umask, raw.listen.mode), (Some(0o27), Some(0o600)));
-    assert_eq!(
-        raw.later,
-        [
-            "[keys] hosts",
-            "[keys] on-hup",
-            "[keys] write-back",
-            "[keys] history"
-        ]
-    );
+    assert_eq!(raw.later, ["[keys] hosts", "[keys] on-hup", "[keys] write-back", "[keys] history"]);
     assert_eq!(raw.reload.before.unwrap()[0].len(), 4);
     assert_eq!(raw.environment.set["EMPTY"], "");
     assert!(raw.environment.clear && raw.environment.unset.contains("LANG"));
@@ -230,10 +183,7 @@ fn the_rest_of_the_contract_parses() {
 #[test]
 fn unknown_keys_are_refused_where_they_stand() {
     for (text, line) in [
-        (
-            "comand = [\"x\"]",
-            "1:1: unknown key 'comand'; did you mean 'command'?",
-        ),
+        ("comand = [\"x\"]", "1:1: unknown key 'comand'; did you mean 'command'?"),
         (
             "\n[ready]\n  wihtin = \"1s\"",
             "3:3: unknown key 'wihtin' in [ready]; did you mean 'within'?",
@@ -242,10 +192,7 @@ fn unknown_keys_are_refused_where_they_stand() {
         ("[cache]\nx = 1", "1:2: unknown key 'cache'"),
         ("helper-user = \"x\"", "1:1: unknown key 'helper-user'"),
         ("\"a\\nb\" = 1", "1:1: unknown key 'a\\nb'"),
-        (
-            "user = \"ä\"; canary",
-            "1:11: unexpected key or value, expected newline, '#'",
-        ),
+        ("user = \"ä\"; canary", "1:11: unexpected key or value, expected newline, '#'"),
         (
             "[[source]]\ntype = \"env-file\"\npath = \"/a\"\nnames = [\"A\"]",
             "4:1: unknown key 'names' in [[source]] of type \"env-file\"",
@@ -267,14 +214,8 @@ fn wrong_values_are_named_by_kind_and_never_shown() {
             "1:11: 'command': expected an array of words, such as [\"gunicorn\", \
              \"config.wsgi:application\"], found a string; no shell reads it",
         ),
-        (
-            "command = []",
-            "1:11: 'command': expected at least one entry",
-        ),
-        (
-            "command = [\"a\", 1]",
-            "1:17: 'command': expected a word in quotes, found an integer",
-        ),
+        ("command = []", "1:11: 'command': expected at least one entry"),
+        ("command = [\"a\", 1]", "1:17: 'command': expected a word in quotes, found an integer"),
         (
             "command = [\"\"]",
             "1:11: 'command': expected the program as the first word, found an empty one",
@@ -283,27 +224,15 @@ fn wrong_values_are_named_by_kind_and_never_shown() {
             "umask = 22",
             "1:9: 'umask': expected an octal mode in quotes, such as \"0022\", found an integer",
         ),
-        (
-            "umask = \"canary\"",
-            "1:9: 'umask': expected an octal mode such as \"0022\"",
-        ),
+        ("umask = \"canary\"", "1:9: 'umask': expected an octal mode such as \"0022\""),
         (
             "directory = \"canary\"",
             "1:13: 'directory': expected an absolute path, such as \"/etc/example/example.env\"",
         ),
-        (
-            "schema = \"canary\"",
-            "1:10: 'schema': expected \"django\" or an absolute path",
-        ),
+        ("schema = \"canary\"", "1:10: 'schema': expected \"django\" or an absolute path"),
         ("group = \"canary\"", "1:1: 'group' needs 'user' beside it"),
-        (
-            "user = \"canary:canary\"",
-            "1:8: 'user': expected one user's or group's name",
-        ),
-        (
-            "listen = [\"canary\"]",
-            "1:10: 'listen': expected a table, found an array",
-        ),
+        ("user = \"canary:canary\"", "1:8: 'user': expected one user's or group's name"),
+        ("listen = [\"canary\"]", "1:10: 'listen': expected a table, found an array"),
         (
             "[listen]\nsockets = [\"127.0.0.1:1\", \"canary\"]",
             "2:27: 'sockets' in [listen]: expected an address such as 127.0.0.1:8000, \
@@ -331,10 +260,7 @@ fn wrong_values_are_named_by_kind_and_never_shown() {
             "[ready]\nliveness = \"canary\"",
             "2:12: 'liveness' in [ready]: expected true or false, found a string",
         ),
-        (
-            "[keys]\nkeep = 0",
-            "2:8: 'keep' in [keys]: expected a number from 1 to 100",
-        ),
+        ("[keys]\nkeep = 0", "2:8: 'keep' in [keys]: expected a number from 1 to 100"),
         (
             "[keys]\ncurrent = \"canary-1\"",
             "2:11: 'current' in [keys]: expected a variable's name: letters, digits and '_', \
@@ -348,10 +274,7 @@ fn wrong_values_are_named_by_kind_and_never_shown() {
             "[keys]\nencoding = \"jsn\"",
             "2:12: 'encoding' in [keys]: expected \"comma\" or \"json\"; did you mean \"json\"?",
         ),
-        (
-            "[keys]\nhosts = \"canary\"",
-            "2:9: 'hosts' in [keys]: expected \"many\", or 1",
-        ),
+        ("[keys]\nhosts = \"canary\"", "2:9: 'hosts' in [keys]: expected \"many\", or 1"),
         (
             "[watch]\nevery = 5",
             "2:9: 'every' in [watch]: expected a duration in quotes, such as \"60s\", found an integer",
@@ -383,21 +306,13 @@ fn sources_that_cannot_be() {
         "command",
     ] {
         assert_eq!(
-            bad(&format!(
-                "\n[[source]]\ntype = \"{word}\"\nsecret = \"canary\""
-            )),
+            bad(&format!("\n[[source]]\ntype = \"{word}\"\nsecret = \"canary\"")),
             format!("2:1: type \"{word}\": this version reads local sources only: {local}")
         );
     }
     for (text, line) in [
-        (
-            "source = 1",
-            "1:10: 'source': expected tables headed [[source]], found an integer",
-        ),
-        (
-            "[[source]]\npath = \"/a\"",
-            "1:1: missing 'type' in [[source]]",
-        ),
+        ("source = 1", "1:10: 'source': expected tables headed [[source]], found an integer"),
+        ("[[source]]\npath = \"/a\"", "1:1: missing 'type' in [[source]]"),
         (
             "[[source]]\ntype = \"env-file\"",
             "1:1: missing 'path' in [[source]] of type \"env-file\"",

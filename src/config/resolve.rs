@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::exit::Exit;
+use crate::files::{self, Rule};
 use crate::log;
 
 use super::table::Document;
@@ -56,21 +56,14 @@ fn resolve_in(
     let sources = if given.sources.is_empty() {
         raw.sources
     } else {
-        given
-            .sources
-            .into_iter()
-            .map(source)
-            .collect::<Result<_, _>>()?
+        given.sources.into_iter().map(source).collect::<Result<_, _>>()?
     };
     if sources.is_empty() {
         let config = config_file.unwrap_or_else(|| config_directory.join(format!("{name}.toml")));
         return Err(Error::NoSource { config });
     }
-    let sockets = if given.listen.is_empty() {
-        raw.listen.sockets.unwrap_or_default()
-    } else {
-        given.listen
-    };
+    let sockets =
+        if given.listen.is_empty() { raw.listen.sockets.unwrap_or_default() } else { given.listen };
     if let Some(address) = sockets
         .iter()
         .enumerate()
@@ -79,12 +72,8 @@ fn resolve_in(
         return Err(Error::AddressTwice { address });
     }
     // A group in the file is that of the file's user; it goes with it.
-    let account = given.user.or_else(|| {
-        raw.user.map(|user| AccountSpec {
-            user,
-            group: raw.group,
-        })
-    });
+    let account =
+        given.user.or_else(|| raw.user.map(|user| AccountSpec { user, group: raw.group }));
     Ok(Settings {
         name,
         config_file,
@@ -98,10 +87,7 @@ fn resolve_in(
         umask: raw.umask.unwrap_or(0o022),
         schema: given.schema.or(raw.schema).unwrap_or(SchemaChoice::Django),
         sources,
-        listen: Listen {
-            sockets,
-            mode: raw.listen.mode.unwrap_or(0o660),
-        },
+        listen: Listen { sockets, mode: raw.listen.mode.unwrap_or(0o660) },
         server: raw.server,
         ready: Ready {
             path: given.ready_path.or(raw.ready.path),
@@ -118,10 +104,7 @@ fn resolve_in(
             encoding: raw.keys.encoding.unwrap_or_default(),
             keep: raw.keys.keep.unwrap_or(5),
             // Django's SESSION_COOKIE_AGE.
-            grace: raw
-                .keys
-                .grace
-                .unwrap_or(Duration::from_secs(14 * 24 * 3600)),
+            grace: raw.keys.grace.unwrap_or(Duration::from_secs(14 * 24 * 3600)),
         },
         reload: Reload {
             strategy: raw.reload.strategy.unwrap_or_default(),
@@ -166,7 +149,7 @@ fn read(file: &Path, warnings: &mut Vec<String>) -> Result<Raw, Error> {
 
 // merged: files::read
 fn contents(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<u8>, Error> {
-    let contents = files::read(file, Rule::Settings)?;
+    let contents = files::read(file, Rule::Config)?;
     warnings.extend(contents.warnings);
     Ok(contents.bytes.to_vec())
 }
@@ -183,25 +166,20 @@ fn name(given: &Overrides, raw: &Raw, config_file: Option<&Path>) -> Result<Stri
         .file_stem()
         .and_then(|stem| stem.to_str())
         .and_then(|stem| forms::instance_name(stem).ok())
-        .ok_or_else(|| Error::NoInstanceName {
-            config: config.to_owned(),
-        })
+        .ok_or_else(|| Error::NoInstanceName { config: config.to_owned() })
 }
 
 fn source(option: SourceOption) -> Result<SourceSpec, Error> {
     match option {
-        SourceOption::EnvFile(path) => Ok(SourceSpec {
-            kind: SourceKind::EnvFile { path },
-            selection: Selection::default(),
-        }),
-        SourceOption::AwsSecret(_) => Err(Error::RemoteOption {
-            option: "--aws-secret",
-            variable: "KEYBEARER_AWS_SECRET",
-        }),
-        SourceOption::Vault(_) => Err(Error::RemoteOption {
-            option: "--vault",
-            variable: "KEYBEARER_VAULT",
-        }),
+        SourceOption::EnvFile(path) => {
+            Ok(SourceSpec { kind: SourceKind::EnvFile { path }, selection: Selection::default() })
+        }
+        SourceOption::AwsSecret(_) => {
+            Err(Error::RemoteOption { option: "--aws-secret", variable: "KEYBEARER_AWS_SECRET" })
+        }
+        SourceOption::Vault(_) => {
+            Err(Error::RemoteOption { option: "--vault", variable: "KEYBEARER_VAULT" })
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::{Address, ServerKind, Strategy};
+use crate::exit::Exit;
 use crate::log;
 
 /// A directory that stands for /etc/keybearer and goes with the test.
@@ -16,11 +17,15 @@ impl Etc {
     }
 
     fn resolve(&self, flags: Overrides, variables: &[(&str, &str)]) -> Result<Settings, Error> {
-        let environment = variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
+        let environment =
+            variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
         resolve_in(&self.0, flags, &environment)
+    }
+
+    fn level(&self, flags: &Overrides, variables: &[(&str, &str)]) -> log::Level {
+        let environment =
+            variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        log_settings(flags, &environment).level
     }
 }
 
@@ -52,12 +57,7 @@ fn env_file(path: &str) -> Vec<SourceOption> {
 
 fn only_env_file(settings: &Settings) -> &Path {
     match &settings.sources[..] {
-        [
-            SourceSpec {
-                kind: SourceKind::EnvFile { path },
-                ..
-            },
-        ] => path,
+        [SourceSpec { kind: SourceKind::EnvFile { path }, .. }] => path,
         others => panic!("{others:?}"),
     }
 }
@@ -65,15 +65,9 @@ fn only_env_file(settings: &Settings) -> &Path {
 #[test]
 fn defaults() {
     let etc = Etc::new("defaults", &[]);
-    let flags = Overrides {
-        sources: env_file("/a.env"),
-        ..Overrides::default()
-    };
+    let flags = Overrides { sources: env_file("/a.env"), ..Overrides::default() };
     let settings = etc.resolve(flags, &[]).unwrap();
-    assert_eq!(
-        (settings.name.as_str(), settings.config_file.as_deref()),
-        ("keybearer", None)
-    );
+    assert_eq!((settings.name.as_str(), settings.config_file.as_deref()), ("keybearer", None));
     assert_eq!((settings.umask, settings.listen.mode), (0o022, 0o660));
     assert_eq!(settings.schema, SchemaChoice::Django);
     assert_eq!(settings.ready.within, Duration::from_secs(60));
@@ -83,7 +77,7 @@ fn defaults() {
     assert_eq!(settings.reload.strategy, Strategy::HandOver);
     assert_eq!(settings.keys.keep, 5);
     assert_eq!(settings.keys.grace, Duration::from_secs(1_209_600));
-    assert_eq!(settings.log.level, log::Level::Info);
+    assert_eq!(etc.level(&Overrides::default(), &[]), log::Level::Info);
     assert!(settings.account.is_none() && settings.command.is_empty());
     assert!(settings.listen.sockets.is_empty() && settings.warnings.is_empty());
     assert_eq!(settings.server.map(|kind| kind == ServerKind::Other), None);
@@ -117,14 +111,11 @@ fn flag_beats_variable_beats_file() {
     let settings = etc.resolve(Overrides::default(), &variables).unwrap();
     assert_eq!(only_env_file(&settings), Path::new("/variable.env"));
     // The file's group is that of the file's user.
-    let account = AccountSpec {
-        user: "variable".to_owned(),
-        group: None,
-    };
+    let account = AccountSpec { user: "variable".to_owned(), group: None };
     assert_eq!(settings.account, Some(account));
     assert_eq!(settings.listen.sockets, ["127.0.0.1:2".parse().unwrap()]);
     assert_eq!(settings.schema, SchemaChoice::Django);
-    assert_eq!(settings.log.level, log::Level::Warning);
+    assert_eq!(etc.level(&Overrides::default(), &variables), log::Level::Warning);
 
     let flags = Overrides {
         sources: env_file("/flag.env"),
@@ -135,32 +126,22 @@ fn flag_beats_variable_beats_file() {
         command: vec!["flag".into()],
         ..Overrides::default()
     };
+    assert_eq!(etc.level(&flags, &variables), log::Level::Debug);
     let settings = etc.resolve(flags, &variables).unwrap();
     assert_eq!(only_env_file(&settings), Path::new("/flag.env"));
     assert_eq!(settings.account.unwrap().user, "flag");
-    assert_eq!(
-        settings.listen.sockets,
-        ["127.0.0.1:3".parse::<Address>().unwrap()]
-    );
+    assert_eq!(settings.listen.sockets, ["127.0.0.1:3".parse::<Address>().unwrap()]);
     assert_eq!(settings.ready.path.as_deref(), Some("/flag"));
     assert_eq!(settings.command, ["flag"]);
-    assert_eq!(settings.log.level, log::Level::Debug);
 }
 
 #[test]
 fn the_name_comes_from_the_flag_the_file_or_its_stem() {
     let named = format!("name = \"inside\"\n{FILE}");
-    let etc = Etc::new(
-        "name",
-        &[("shop.toml", FILE), ("b.toml", &named), ("a b.toml", FILE)],
-    );
+    let etc = Etc::new("name", &[("shop.toml", FILE), ("b.toml", &named), ("a b.toml", FILE)]);
     let with = |config: &str, name: Option<&str>| {
         let config = Some(etc.0.join(config));
-        let flags = Overrides {
-            config,
-            name: name.map(str::to_owned),
-            ..Overrides::default()
-        };
+        let flags = Overrides { config, name: name.map(str::to_owned), ..Overrides::default() };
         etc.resolve(flags, &[]).map(|settings| settings.name)
     };
     assert_eq!(with("shop.toml", None).unwrap(), "shop");
@@ -174,14 +155,8 @@ fn the_name_comes_from_the_flag_the_file_or_its_stem() {
             etc.0.join("a b.toml").display()
         )
     );
-    let flags = Overrides {
-        name: Some("shop".to_owned()),
-        ..Overrides::default()
-    };
-    assert_eq!(
-        etc.resolve(flags, &[]).unwrap().config_file,
-        Some(etc.0.join("shop.toml"))
-    );
+    let flags = Overrides { name: Some("shop".to_owned()), ..Overrides::default() };
+    assert_eq!(etc.resolve(flags, &[]).unwrap().config_file, Some(etc.0.join("shop.toml")));
 }
 
 #[test]
@@ -194,10 +169,7 @@ fn refusals() {
         assert_eq!(error.to_string(), line);
         assert_eq!(error.exit(), Exit::Config);
     };
-    let config = |file: &str| Overrides {
-        config: Some(etc.0.join(file)),
-        ..Overrides::default()
-    };
+    let config = |file: &str| Overrides { config: Some(etc.0.join(file)), ..Overrides::default() };
     refused(
         Overrides::default(),
         format!(
@@ -212,29 +184,17 @@ fn refusals() {
             shown("empty.toml")
         ),
     );
-    refused(
-        config("latin.toml"),
-        format!("'{}':1:3: not UTF-8", shown("latin.toml")),
-    );
+    refused(config("latin.toml"), format!("'{}':1:3: not UTF-8", shown("latin.toml")));
     let error = etc.resolve(config("missing.toml"), &[]).unwrap_err();
     assert_eq!(error.exit(), Exit::Config);
-    assert!(
-        error.to_string().contains(&shown("missing.toml")),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&shown("missing.toml")), "{error}");
     let local = "env-file, directory, systemd-credentials, environment";
     refused(
-        Overrides {
-            sources: vec![SourceOption::Vault("s/p".into())],
-            ..Overrides::default()
-        },
+        Overrides { sources: vec![SourceOption::Vault("s/p".into())], ..Overrides::default() },
         format!("--vault (KEYBEARER_VAULT): this version reads local sources only: {local}"),
     );
     refused(
-        Overrides {
-            sources: vec![SourceOption::AwsSecret("p".into())],
-            ..Overrides::default()
-        },
+        Overrides { sources: vec![SourceOption::AwsSecret("p".into())], ..Overrides::default() },
         format!(
             "--aws-secret (KEYBEARER_AWS_SECRET): this version reads local sources only: {local}"
         ),

@@ -122,10 +122,7 @@ mod tests {
     #[test]
     fn is_known_from_the_command() {
         for (command, kind) in [
-            (
-                "/srv/example/venv/bin/gunicorn config.wsgi",
-                ServerKind::Gunicorn,
-            ),
+            ("/srv/example/venv/bin/gunicorn config.wsgi", ServerKind::Gunicorn),
             ("gunicorn", ServerKind::Gunicorn),
             ("hypercorn config.asgi", ServerKind::Hypercorn),
             ("/usr/bin/uwsgi --ini x", ServerKind::Uwsgi),
@@ -141,10 +138,7 @@ mod tests {
             ("python -mhypercorn x", ServerKind::Hypercorn),
             ("python /venv/bin/gunicorn x", ServerKind::Gunicorn),
             ("/usr/bin/env gunicorn x", ServerKind::Gunicorn),
-            (
-                "env -i -u HOME A=b -- python -m gunicorn x",
-                ServerKind::Gunicorn,
-            ),
+            ("env -i -u HOME A=b -- python -m gunicorn x", ServerKind::Gunicorn),
         ] {
             assert_eq!(of(command), kind, "{command}");
         }

@@ -49,13 +49,7 @@ impl<'a> Table<'a> {
     }
 
     fn new(document: Document<'a>, label: String, at: usize, entries: DeTable<'a>) -> Self {
-        Table {
-            document,
-            label,
-            at,
-            entries,
-            known: Vec::new(),
-        }
+        Table { document, label, at, entries, known: Vec::new() }
     }
 
     /// For messages, where a table's form depends on one of its keys.
@@ -69,9 +63,7 @@ impl<'a> Table<'a> {
         convert: impl Fn(&Value<'a>) -> Result<T, Wrong>,
     ) -> Result<Option<T>, Error> {
         match self.take(key) {
-            Some(value) => convert(&value)
-                .map(Some)
-                .map_err(|wrong| self.wrong(key, wrong)),
+            Some(value) => convert(&value).map(Some).map_err(|wrong| self.wrong(key, wrong)),
             None => Ok(None),
         }
     }
@@ -96,10 +88,9 @@ impl<'a> Table<'a> {
             return Err(self.wrong(key, wrong));
         }
         match value.into_inner() {
-            DeValue::Array(items) => items
-                .into_iter()
-                .map(|item| self.below(key, label.clone(), item))
-                .collect(),
+            DeValue::Array(items) => {
+                items.into_iter().map(|item| self.below(key, label.clone(), item)).collect()
+            }
             _ => Ok(Vec::new()),
         }
     }
@@ -143,19 +134,12 @@ impl<'a> Table<'a> {
     }
 
     fn wrong(&self, key: &str, wrong: Wrong) -> Error {
-        self.document.error(
-            wrong.at,
-            format!("'{key}'{}: {}", self.place(), wrong.message),
-        )
+        self.document.error(wrong.at, format!("'{key}'{}: {}", self.place(), wrong.message))
     }
 
     /// ` in [ready]`
     pub fn place(&self) -> String {
-        if self.label.is_empty() {
-            String::new()
-        } else {
-            format!(" in {}", self.label)
-        }
+        if self.label.is_empty() { String::new() } else { format!(" in {}", self.label) }
     }
 }
 

@@ -20,10 +20,7 @@ pub(super) struct Wrong {
 
 impl Wrong {
     pub fn at(value: &Value<'_>, message: impl Into<String>) -> Self {
-        Wrong {
-            at: value.span().start,
-            message: message.into(),
-        }
+        Wrong { at: value.span().start, message: message.into() }
     }
 
     pub fn kind(value: &Value<'_>, expected: &str) -> Self {
@@ -56,10 +53,7 @@ pub(super) fn choice<T: Copy>(
     words: &'static [(&'static str, T)],
 ) -> impl Fn(&Value<'_>) -> Result<T, Wrong> {
     move |value| {
-        let listed: Vec<String> = words
-            .iter()
-            .map(|(word, _)| format!("\"{word}\""))
-            .collect();
+        let listed: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let expected = match listed.split_last() {
             Some((last, others)) if !others.is_empty() => {
                 format!("{} or {last}", others.join(", "))
@@ -156,18 +150,13 @@ pub(super) fn words(value: &Value<'_>) -> Result<Vec<OsString>, Wrong> {
     }
     let words = some(form("a word in quotes", word))(value)?;
     match words.first() {
-        Some(first) if first.is_empty() => Err(Wrong::at(
-            value,
-            "expected the program as the first word, found an empty one",
-        )),
+        Some(first) if first.is_empty() => {
+            Err(Wrong::at(value, "expected the program as the first word, found an empty one"))
+        }
         _ => Ok(words),
     }
 }
 
 fn word(text: &str) -> Result<OsString, &'static str> {
-    if text.contains('\0') {
-        Err("expected a word without NUL")
-    } else {
-        Ok(OsString::from(text))
-    }
+    if text.contains('\0') { Err("expected a word without NUL") } else { Ok(OsString::from(text)) }
 }

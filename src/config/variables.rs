@@ -61,10 +61,7 @@ pub fn read(environment: &BTreeMap<OsString, OsString>) -> Result<(Overrides, Ve
     }
     if given.verbose > 0 && given.quiet {
         let message = "contradicts KEYBEARER_VERBOSE; leave one of them out";
-        return Err(Error::Variable {
-            variable: "KEYBEARER_QUIET",
-            message,
-        });
+        return Err(Error::Variable { variable: "KEYBEARER_QUIET", message });
     }
     given.sources = sources.into_iter().flatten().collect();
     Ok((given, unknown(environment)))
@@ -77,10 +74,7 @@ struct Given<'a> {
 
 impl<'a> Given<'a> {
     fn checked<T>(&self, result: Result<T, &'static str>) -> Result<T, Error> {
-        result.map_err(|message| Error::Variable {
-            variable: self.variable,
-            message,
-        })
+        result.map_err(|message| Error::Variable { variable: self.variable, message })
     }
 
     fn path(&self, word: &OsStr) -> Result<std::path::PathBuf, Error> {
@@ -93,16 +87,11 @@ impl<'a> Given<'a> {
 
     fn words(&self) -> impl Iterator<Item = &'a OsStr> {
         let bytes = self.value.as_bytes();
-        bytes
-            .split(u8::is_ascii_whitespace)
-            .filter(|word| !word.is_empty())
-            .map(OsStr::from_bytes)
+        bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(OsStr::from_bytes)
     }
 
     fn each<T>(&self, parse: impl Fn(&str) -> Result<T, &'static str>) -> Result<Vec<T>, Error> {
-        self.words()
-            .map(|word| self.checked(utf8(word).and_then(&parse)))
-            .collect()
+        self.words().map(|word| self.checked(utf8(word).and_then(&parse))).collect()
     }
 }
 
@@ -111,10 +100,7 @@ fn utf8(text: &OsStr) -> Result<&str, &'static str> {
 }
 
 fn loudness(text: &str) -> Result<u8, &'static str> {
-    text.parse()
-        .ok()
-        .filter(|level| *level <= 3)
-        .ok_or("expected a number from 0 to 3")
+    text.parse().ok().filter(|level| *level <= 3).ok_or("expected a number from 0 to 3")
 }
 
 fn truth(text: &str) -> Result<bool, &'static str> {
@@ -128,11 +114,7 @@ fn truth(text: &str) -> Result<bool, &'static str> {
 /// KEYBEARER_ROTATION belongs to the document that the key is in.
 fn unknown(environment: &BTreeMap<OsString, OsString>) -> Vec<String> {
     // Compared without what they all share: that would make any two of them alike.
-    let known = || {
-        SHARED
-            .iter()
-            .filter_map(|(_, variable)| variable.strip_prefix(PREFIX))
-    };
+    let known = || SHARED.iter().filter_map(|(_, variable)| variable.strip_prefix(PREFIX));
     environment
         .keys()
         .map(|name| name.to_string_lossy())
@@ -154,10 +136,7 @@ mod tests {
     use crate::exit::Exit;
 
     fn environment(variables: &[(&str, &str)]) -> BTreeMap<OsString, OsString> {
-        variables
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect()
+        variables.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
     #[test]
@@ -200,26 +179,10 @@ mod tests {
     #[test]
     fn a_bad_value_names_the_variable_and_not_the_value() {
         for (variable, value, line) in [
-            (
-                "KEYBEARER_QUIET",
-                "canary",
-                "KEYBEARER_QUIET: expected true or false",
-            ),
-            (
-                "KEYBEARER_VERBOSE",
-                "4",
-                "KEYBEARER_VERBOSE: expected a number from 0 to 3",
-            ),
-            (
-                "KEYBEARER_LOG_FORMAT",
-                "canary",
-                "KEYBEARER_LOG_FORMAT: expected text or json",
-            ),
-            (
-                "KEYBEARER_USER",
-                "canary:",
-                "KEYBEARER_USER: expected USER or USER:GROUP",
-            ),
+            ("KEYBEARER_QUIET", "canary", "KEYBEARER_QUIET: expected true or false"),
+            ("KEYBEARER_VERBOSE", "4", "KEYBEARER_VERBOSE: expected a number from 0 to 3"),
+            ("KEYBEARER_LOG_FORMAT", "canary", "KEYBEARER_LOG_FORMAT: expected text or json"),
+            ("KEYBEARER_USER", "canary:", "KEYBEARER_USER: expected USER or USER:GROUP"),
         ] {
             let error = read(&environment(&[(variable, value)])).unwrap_err();
             assert_eq!(error.to_string(), line);

@@ -16,10 +16,7 @@ pub(super) fn opens(attribute: &[u8], own: Option<u32>) -> bool {
         return true;
     };
     // acl(5): the mask bounds named users, named groups and the owning group.
-    let mask = entries
-        .iter()
-        .find(|e| e.tag == MASK)
-        .map_or(0o7, |e| e.permissions);
+    let mask = entries.iter().find(|e| e.tag == MASK).map_or(0o7, |e| e.permissions);
     entries.iter().any(|entry| match entry.tag {
         USER => Some(entry.id) != own && entry.permissions & mask != 0,
         GROUP => entry.permissions & mask != 0,
@@ -74,13 +71,8 @@ mod tests {
             ((GROUP, 4, 1000), 6, true),
             ((GROUP, 4, 1000), 2, false),
         ] {
-            let acl = attribute(&[
-                (1, 6, none),
-                entry,
-                (4, 4, none),
-                (MASK, mask, none),
-                (32, 0, none),
-            ]);
+            let acl =
+                attribute(&[(1, 6, none), entry, (4, 4, none), (MASK, mask, none), (32, 0, none)]);
             assert_eq!(opens(&acl, None), expected, "{entry:?} under {mask}");
         }
         let own = attribute(&[(1, 4, none), (USER, 4, 7), (4, 0, none), (MASK, 4, none)]);

@@ -11,6 +11,7 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2, readlink
 use nix::sys::stat::{Mode, fstat, fstatat};
 use zeroize::Zeroizing;
 
+use super::owner::Owners;
 use super::walk::{self, Reached};
 use super::{Kind, Refusal, Rule, judge, open, owner, quoted};
 
@@ -35,25 +36,16 @@ pub struct Listing {
 
 impl Directory {
     pub fn open(path: &Path) -> Result<Self, Refusal> {
-        let here = walk::directory(path, path)?;
+        let here = walk::directory(path, path, Owners::STRICT)?;
         let data = data(&here, path)?;
-        Ok(Directory {
-            path: path.to_owned(),
-            here,
-            data,
-            open_to_others: Cell::new(false),
-        })
+        Ok(Directory { path: path.to_owned(), here, data, open_to_others: Cell::new(false) })
     }
 
     pub fn list(&self) -> Result<Listing, Refusal> {
         let failed = |doing| {
             move |errno| match errno {
                 Errno::EACCES => open::unsearchable(&self.here, &self.path),
-                errno => Refusal::System {
-                    path: self.path.clone(),
-                    doing,
-                    errno,
-                },
+                errno => Refusal::System { path: self.path.clone(), doing, errno },
             }
         };
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -83,7 +75,7 @@ impl Directory {
             Some(data) => open::open(data, name, &path)?,
             None => open::open(&self.here, name, &path)?,
         };
-        let verdict = judge::file(&opened, Rule::Mounted, &path)?;
+        let verdict = judge::file(&opened, Rule::Mounted, &path, Owners::STRICT)?;
         if verdict.open_to_others {
             self.open_to_others.set(true);
         }
@@ -102,9 +94,7 @@ impl Directory {
             return Vec::new();
         }
         let path = quoted(&self.path);
-        vec![format!(
-            "files in {path} are readable by others, accepted on a tmpfs only"
-        )]
+        vec![format!("files in {path} are readable by others, accepted on a tmpfs only")]
     }
 
     /// The kind of an entry; None when it is gone since the listing.
@@ -116,11 +106,9 @@ impl Directory {
             Err(Errno::ENOENT) if self.is_projected() => Ok(Some(Kind::Unknown)),
             Err(Errno::ENOENT) => Ok(None),
             Err(Errno::EACCES) => Err(open::unsearchable(above, &self.path)),
-            Err(errno) => Err(Refusal::System {
-                path: self.path.join(name),
-                doing: "look at",
-                errno,
-            }),
+            Err(errno) => {
+                Err(Refusal::System { path: self.path.join(name), doing: "look at", errno })
+            }
         }
     }
 
@@ -152,13 +140,9 @@ fn data(here: &Reached, asked: &Path) -> Result<Option<Reached>, Refusal> {
         Err(errno) => return Err(system("look at")(errno)),
     };
     // In a sticky directory anybody may make a link, and only its owner can replace it.
-    if !owner::trusted(link.st_uid) {
+    if !Owners::STRICT.trust(link.st_uid) {
         let owner = owner::user(link.st_uid);
-        return Err(Refusal::ForeignSymlink {
-            path: asked.to_owned(),
-            link: path,
-            owner,
-        });
+        return Err(Refusal::ForeignSymlink { path: asked.to_owned(), link: path, owner });
     }
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let resolve = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS;
@@ -193,8 +177,8 @@ fn reached(fd: OwnedFd, path: PathBuf, asked: &Path) -> Result<Reached, Refusal>
         doing: "look at",
         errno,
     })?;
-    judge::directory(&stat, &path, asked)?;
-    Ok(Reached { fd, path })
+    judge::directory(&stat, &path, asked, Owners::STRICT)?;
+    Ok(Reached { fd, path, owners: Owners::STRICT })
 }
 
 fn outside(path: PathBuf) -> Refusal {

@@ -7,6 +7,7 @@ use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use nix::unistd::geteuid;
 
 use super::open::Opened;
+use super::owner::Owners;
 use super::{Refusal, Rule, acl, command_word, owner};
 use crate::sys;
 
@@ -23,27 +24,20 @@ pub(super) struct Verdict {
 
 /// A directory on the way: whoever may write in it may put another file in the place of ours,
 /// unless it is sticky.
-pub(super) fn directory(stat: &FileStat, path: &Path, asked: &Path) -> Result<(), Refusal> {
+pub(super) fn directory(
+    stat: &FileStat,
+    path: &Path,
+    asked: &Path,
+    owners: Owners,
+) -> Result<(), Refusal> {
     let refuse = |what, mend| {
         let (path, directory) = (asked.to_owned(), path.to_owned());
-        Err(Refusal::Above {
-            path,
-            directory,
-            what,
-            mend,
-        })
+        Err(Refusal::Above { path, directory, what, mend })
     };
     let mode = stat.st_mode & 0o7777;
-    if !owner::trusted(stat.st_uid) {
-        let what = format!(
-            "belongs to {}, not to {}",
-            owner::user(stat.st_uid),
-            owner::expected()
-        );
-        return refuse(
-            what,
-            format!("move the file, or run: chown root {}", command_word(path)),
-        );
+    if !owners.trust(stat.st_uid) {
+        let what = format!("belongs to {}, not to {}", owner::user(stat.st_uid), owner::expected());
+        return refuse(what, format!("move the file, or run: chown root {}", command_word(path)));
     }
     if mode & 0o002 != 0 && mode & STICKY == 0 {
         let what = format!("is writable by everyone (mode {mode:04o})");
@@ -52,26 +46,19 @@ pub(super) fn directory(stat: &FileStat, path: &Path, asked: &Path) -> Result<()
     Ok(())
 }
 
-pub(super) fn file(opened: &Opened, rule: Rule, path: &Path) -> Result<Verdict, Refusal> {
+pub(super) fn file(
+    opened: &Opened,
+    rule: Rule,
+    path: &Path,
+    owners: Owners,
+) -> Result<Verdict, Refusal> {
     let stat = &opened.stat;
-    let system = |doing| {
-        move |errno| Refusal::System {
-            path: path.to_owned(),
-            doing,
-            errno,
-        }
-    };
+    let system = |doing| move |errno| Refusal::System { path: path.to_owned(), doing, errno };
     let attribute = sys::fgetxattr(&opened.fd, c"system.posix_acl_access")
         .map_err(system("read the ACL of"))?;
-    let place = fstatfs(&opened.fd)
-        .map_err(system("find the file system of"))?
-        .filesystem_type();
+    let place = fstatfs(&opened.fd).map_err(system("find the file system of"))?.filesystem_type();
     let in_memory = place == TMPFS_MAGIC || place == RAMFS_MAGIC;
-    let opens = |own| {
-        attribute
-            .as_deref()
-            .is_some_and(|bytes| acl::opens(bytes, own))
-    };
+    let opens = |own| attribute.as_deref().is_some_and(|bytes| acl::opens(bytes, own));
     // An entry for the invoking user is how systemd hands a credential to a unit with User=.
     let opens_to_others = opens(Some(geteuid().as_raw()));
 
@@ -81,39 +68,38 @@ pub(super) fn file(opened: &Opened, rule: Rule, path: &Path) -> Result<Verdict, 
         Rule::Mounted => (0o027, opens_to_others),
         // No secret is in there. What an ACL lets others write shows in the group's bits, which
         // are the mask then (acl(5)).
-        Rule::Settings => (0o022, false),
+        Rule::Config | Rule::Schema => (0o022, false),
     };
-    let wrong = wrong(stat, forbidden, acl_opens, path);
+    let wrong = wrong(stat, forbidden, acl_opens, path, owners);
     if !wrong.is_empty() {
         let (what, run): (Vec<_>, Vec<_>) = wrong.into_iter().unzip();
         let mut what = what.join(", ");
         if rule == Rule::Mounted && !in_memory && stat.st_mode & 0o005 != 0 {
             what.push_str(", and not on a tmpfs");
         }
-        return Err(Refusal::Permissions {
-            path: path.to_owned(),
-            what,
-            run: run.join(" && "),
-        });
+        return Err(Refusal::Permissions { path: path.to_owned(), what, run: run.join(" && ") });
     }
     // A second name gives nobody more than the inode does, but where others may make names it may
     // be one that they gave to another file of root's.
     if stat.st_nlink > 1 && opened.in_shared_directory {
-        return Err(Refusal::HardLinks {
-            path: path.to_owned(),
-            links: stat.st_nlink,
-        });
+        return Err(Refusal::HardLinks { path: path.to_owned(), links: stat.st_nlink });
     }
     let open_to_others = rule == Rule::Mounted && (stat.st_mode & 0o007 != 0 || opens_to_others);
     Ok(Verdict { open_to_others })
 }
 
 /// Everything that is wrong and the command that mends it.
-fn wrong(stat: &FileStat, forbidden: u32, acl: bool, path: &Path) -> Vec<(String, String)> {
+fn wrong(
+    stat: &FileStat,
+    forbidden: u32,
+    acl: bool,
+    path: &Path,
+    owners: Owners,
+) -> Vec<(String, String)> {
     let mode = stat.st_mode & 0o7777;
     let word = command_word(path);
     let mut wrong = Vec::new();
-    if !owner::trusted(stat.st_uid) {
+    if !owners.trust(stat.st_uid) {
         let owner = owner::user(stat.st_uid);
         let what = format!("owned by {owner}, not by {}", owner::expected());
         wrong.push((what, format!("chown root {word}")));

@@ -31,22 +31,17 @@ pub fn read(path: &Path, rule: Rule) -> Result<Contents, Refusal> {
     let name = match path.file_name() {
         Some(name) if !ends_in_slash(path) => name,
         _ => {
-            return Err(Refusal::Kind {
-                path: path.to_owned(),
-                kind: Kind::Directory,
-            });
+            return Err(Refusal::Kind { path: path.to_owned(), kind: Kind::Directory });
         }
     };
-    let above = walk::directory(path.parent().unwrap_or(Path::new("")), path)?;
+    let owners = owner::Owners::by(rule, path);
+    let above = walk::directory(path.parent().unwrap_or(Path::new("")), path, owners)?;
     let opened = open::open(&above, name, path)?;
-    let verdict = judge::file(&opened, rule, path)?;
+    let verdict = judge::file(&opened, rule, path, owners)?;
     let bytes = open::read(opened, path)?;
     let mut warnings = Vec::new();
     if verdict.open_to_others {
-        warnings.push(format!(
-            "{} is readable by others, accepted on a tmpfs only",
-            quoted(path)
-        ));
+        warnings.push(format!("{} is readable by others, accepted on a tmpfs only", quoted(path)));
     }
     Ok(Contents { bytes, warnings })
 }

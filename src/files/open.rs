@@ -26,18 +26,10 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(above: &Reached, name: &OsStr, asked: &Path) -> Result<Opened, Refusal> {
-    let system = |doing| {
-        move |errno| Refusal::System {
-            path: asked.to_owned(),
-            doing,
-            errno,
-        }
-    };
+    let system = |doing| move |errno| Refusal::System { path: asked.to_owned(), doing, errno };
     let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
     let seen = fstatat(&above.fd, name, flags).map_err(|errno| match errno {
-        Errno::ENOENT => Refusal::Missing {
-            path: asked.to_owned(),
-        },
+        Errno::ENOENT => Refusal::Missing { path: asked.to_owned() },
         Errno::EACCES => unsearchable(above, asked),
         errno => system("look at")(errno),
     })?;
@@ -51,34 +43,21 @@ pub(super) fn open(above: &Reached, name: &OsStr, asked: &Path) -> Result<Opened
         | OFlag::O_NONBLOCK
         | OFlag::O_NOCTTY;
     let fd = openat(&above.fd, name, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::ENOENT => Refusal::Missing {
-            path: asked.to_owned(),
-        },
+        Errno::ENOENT => Refusal::Missing { path: asked.to_owned() },
         Errno::EACCES => unreadable(&seen, asked),
         // Exchanged since the look above.
-        Errno::ELOOP => Refusal::Kind {
-            path: asked.to_owned(),
-            kind: Kind::Symlink,
-        },
+        Errno::ELOOP => Refusal::Kind { path: asked.to_owned(), kind: Kind::Symlink },
         errno => system("open")(errno),
     })?;
     let stat = fstat(&fd).map_err(system("look at"))?;
     refuse_other_kinds(above, name, &stat, asked)?;
     let directory = fstat(&above.fd).map_err(system("look at the directory of"))?;
-    Ok(Opened {
-        fd,
-        stat,
-        in_shared_directory: directory.st_mode & 0o022 != 0,
-    })
+    Ok(Opened { fd, stat, in_shared_directory: directory.st_mode & 0o022 != 0 })
 }
 
 /// Takes what was opened: nothing is read that was not judged before, and nothing twice.
 pub(super) fn read(opened: Opened, asked: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
-    let too_large = |size| Refusal::TooLarge {
-        path: asked.to_owned(),
-        size,
-        limit: LIMIT,
-    };
+    let too_large = |size| Refusal::TooLarge { path: asked.to_owned(), size, limit: LIMIT };
     let size = u64::try_from(opened.stat.st_size).unwrap_or(0);
     if size > LIMIT {
         return Err(too_large(size));
@@ -86,19 +65,10 @@ pub(super) fn read(opened: Opened, asked: &Path) -> Result<Zeroizing<Vec<u8>>, R
     // Room for all of it and the end, so that no smaller copy is left behind by growth.
     let room = usize::try_from(size).unwrap_or(0) + 64;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    File::from(opened.fd)
-        .take(LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| {
-            let errno = error
-                .raw_os_error()
-                .map_or(Errno::UnknownErrno, Errno::from_raw);
-            Refusal::System {
-                path: asked.to_owned(),
-                doing: "read",
-                errno,
-            }
-        })?;
+    File::from(opened.fd).take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| {
+        let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+        Refusal::System { path: asked.to_owned(), doing: "read", errno }
+    })?;
     // It may have grown since the look.
     match bytes.len() as u64 {
         length if length > LIMIT => Err(too_large(length)),
@@ -110,19 +80,10 @@ pub(super) fn read(opened: Opened, asked: &Path) -> Result<Zeroizing<Vec<u8>>, R
 pub(super) fn unsearchable(directory: &Reached, asked: &Path) -> Refusal {
     let name = quoted(&directory.path);
     match fstat(&directory.fd) {
-        Ok(stat) => denied(
-            &stat,
-            asked,
-            &format!("directory {name}"),
-            "enter",
-            0o010,
-            &directory.path,
-        ),
-        Err(errno) => Refusal::System {
-            path: directory.path.clone(),
-            doing: "look at",
-            errno,
-        },
+        Ok(stat) => {
+            denied(&stat, asked, &format!("directory {name}"), "enter", 0o010, &directory.path)
+        }
+        Err(errno) => Refusal::System { path: directory.path.clone(), doing: "look at", errno },
     }
 }
 
@@ -147,11 +108,7 @@ fn denied(stat: &FileStat, asked: &Path, what: &str, verb: &str, bit: u32, mend:
             // Root without CAP_DAC_OVERRIDE reads what is its own.
             format!("run: chown root {word} && chmod u+rX {word}")
         };
-        return Refusal::Unreadable {
-            path: asked.to_owned(),
-            what,
-            mend,
-        };
+        return Refusal::Unreadable { path: asked.to_owned(), what, mend };
     }
     let groups = format!(
         "start keybearer as root (take User= and Group= out of the unit), or give the unit SupplementaryGroups={group}"
@@ -162,11 +119,7 @@ fn denied(stat: &FileStat, asked: &Path, what: &str, verb: &str, bit: u32, mend:
         let letter = if bit == 0o040 { 'r' } else { 'x' };
         format!("{groups} and run: chmod g+{letter} {}", command_word(mend))
     };
-    Refusal::Unreadable {
-        path: asked.to_owned(),
-        what,
-        mend,
-    }
+    Refusal::Unreadable { path: asked.to_owned(), what, mend }
 }
 
 fn refuse_other_kinds(
@@ -179,23 +132,11 @@ fn refuse_other_kinds(
         Kind::Regular => Ok(()),
         Kind::Symlink => match readlinkat(&above.fd, name) {
             Ok(target) => {
-                let target = asked
-                    .parent()
-                    .unwrap_or(Path::new(""))
-                    .join(PathBuf::from(target));
-                Err(Refusal::Symlink {
-                    path: asked.to_owned(),
-                    target,
-                })
+                let target = asked.parent().unwrap_or(Path::new("")).join(PathBuf::from(target));
+                Err(Refusal::Symlink { path: asked.to_owned(), target })
             }
-            Err(_) => Err(Refusal::Kind {
-                path: asked.to_owned(),
-                kind: Kind::Symlink,
-            }),
+            Err(_) => Err(Refusal::Kind { path: asked.to_owned(), kind: Kind::Symlink }),
         },
-        kind => Err(Refusal::Kind {
-            path: asked.to_owned(),
-            kind,
-        }),
+        kind => Err(Refusal::Kind { path: asked.to_owned(), kind }),
     }
 }

@@ -1,8 +1,31 @@
+use std::path::Path;
+
+use nix::sys::stat::lstat;
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
-/// Whose file may be believed: root's and the invoking user's.
-pub(super) fn trusted(uid: u32) -> bool {
-    uid == 0 || uid == geteuid().as_raw()
+use super::Rule;
+
+/// Whose file and whose directories may be believed: root's, the invoking user's, and for a schema
+/// those of one owner more, the file's own.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owners {
+    also: Option<u32>,
+}
+
+impl Owners {
+    pub const STRICT: Owners = Owners { also: None };
+
+    /// The look at a schema's owner only says who he is; the descriptors are judged by it later.
+    pub fn by(rule: Rule, path: &Path) -> Owners {
+        match rule {
+            Rule::EnvFile | Rule::Mounted | Rule::Config => Owners::STRICT,
+            Rule::Schema => Owners { also: lstat(path).ok().map(|stat| stat.st_uid) },
+        }
+    }
+
+    pub fn trust(self, uid: u32) -> bool {
+        uid == 0 || uid == geteuid().as_raw() || self.also == Some(uid)
+    }
 }
 
 /// A user for a message; the number alone where no name is known.

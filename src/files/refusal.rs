@@ -11,32 +11,15 @@ use super::{Kind, command_word, quoted};
 pub enum Refusal {
     /// The file itself is too open; `run` mends it.
     #[error("refusing {}: {what}; run: {run}", quoted(path))]
-    Permissions {
-        path: PathBuf,
-        what: String,
-        run: String,
-    },
+    Permissions { path: PathBuf, what: String, run: String },
     /// A directory on the way is in somebody else's hand.
-    #[error(
-        "refusing {}: directory {} {what}; {mend}",
-        quoted(path),
-        quoted(directory)
-    )]
-    Above {
-        path: PathBuf,
-        directory: PathBuf,
-        what: String,
-        mend: String,
-    },
+    #[error("refusing {}: directory {} {what}; {mend}", quoted(path), quoted(directory))]
+    Above { path: PathBuf, directory: PathBuf, what: String, mend: String },
     #[error("refusing {}: {kind}, not a regular file", quoted(path))]
     Kind { path: PathBuf, kind: Kind },
     #[error("refusing {}: {kind}, not a directory", quoted(path))]
     NotADirectory { path: PathBuf, kind: Kind },
-    #[error(
-        "refusing {}: a symbolic link; name its target: {}",
-        quoted(path),
-        quoted(target)
-    )]
+    #[error("refusing {}: a symbolic link; name its target: {}", quoted(path), quoted(target))]
     Symlink { path: PathBuf, target: PathBuf },
     #[error(
         "refusing {}: the symbolic link {} belongs to {owner}; run: rm {}",
@@ -44,11 +27,7 @@ pub enum Refusal {
         quoted(link),
         command_word(link)
     )]
-    ForeignSymlink {
-        path: PathBuf,
-        link: PathBuf,
-        owner: String,
-    },
+    ForeignSymlink { path: PathBuf, link: PathBuf, owner: String },
     #[error("refusing {}: more than 40 symbolic links on the way", quoted(path))]
     TooManySymlinks { path: PathBuf },
     #[error(
@@ -58,30 +37,15 @@ pub enum Refusal {
     HardLinks { path: PathBuf, links: u64 },
     /// open(2) or a look-up on the way said EACCES.
     #[error("refusing {}: {what}; {mend}", quoted(path))]
-    Unreadable {
-        path: PathBuf,
-        what: String,
-        mend: String,
-    },
+    Unreadable { path: PathBuf, what: String, mend: String },
     #[error("{} does not exist", quoted(path))]
     Missing { path: PathBuf },
     #[error("{} does not exist: no directory {}", quoted(path), quoted(directory))]
     MissingDirectory { path: PathBuf, directory: PathBuf },
-    #[error(
-        "{} is {size} bytes long; at most {limit} (16 MiB) are read",
-        quoted(path)
-    )]
-    TooLarge {
-        path: PathBuf,
-        size: u64,
-        limit: u64,
-    },
+    #[error("{} is {size} bytes long; at most {limit} (16 MiB) are read", quoted(path))]
+    TooLarge { path: PathBuf, size: u64, limit: u64 },
     #[error("cannot {doing} {}: {}", quoted(path), errno.desc())]
-    System {
-        path: PathBuf,
-        doing: &'static str,
-        errno: Errno,
-    },
+    System { path: PathBuf, doing: &'static str, errno: Errno },
 }
 
 impl Refusal {

@@ -6,6 +6,9 @@ pub enum Rule {
     /// A file that a platform mounted (Docker, Kubernetes, systemd): read for others is the
     /// platforms' default, and accepted in memory only.
     Mounted,
-    /// Config and schema, which hold no secret: nobody else may write.
-    Settings,
+    /// keybearer's own config: root's or the invoking user's, and nobody else may write.
+    Config,
+    /// The application's schema, which lies in its repository and belongs to whoever deploys it. It
+    /// holds no secret and decides nothing that its owner, the site, could not do anyway.
+    Schema,
 }

@@ -20,11 +20,7 @@ pub fn quoted(path: &Path) -> String {
 pub fn command_word(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
     // A leading dash would be read as an option.
-    let prefix = if bytes.first() == Some(&b'-') {
-        "./"
-    } else {
-        ""
-    };
+    let prefix = if bytes.first() == Some(&b'-') { "./" } else { "" };
     let plain = |b: &u8| b.is_ascii_alphanumeric() || b"_./@%+=:,-".contains(b);
     match path.to_str() {
         Some(text) if !text.is_empty() && bytes.iter().all(plain) => format!("{prefix}{text}"),
@@ -61,9 +57,6 @@ mod tests {
         ] {
             assert_eq!(command_word(Path::new(path)), word);
         }
-        assert_eq!(
-            quoted(Path::new("/a\nkeybearer: fine")),
-            r"'/a\nkeybearer: fine'"
-        );
+        assert_eq!(quoted(Path::new("/a\nkeybearer: fine")), r"'/a\nkeybearer: fine'");
     }
 }

@@ -35,11 +35,7 @@ fn an_env_file_is_believed_by_its_mode() {
         (0o604, "readable by everyone", 0o600),
         (0o660, "writable by its group", 0o640),
         (0o666, "readable and writable by everyone", 0o640),
-        (
-            0o664,
-            "readable by everyone and writable by its group",
-            0o640,
-        ),
+        (0o664, "readable by everyone and writable by its group", 0o640),
     ] {
         let path = scratch.file("bad.env", CANARY, mode);
         let shown = path.display();
@@ -59,22 +55,11 @@ fn an_env_file_is_believed_by_its_mode() {
 fn settings_may_be_read_but_not_written() {
     let scratch = Scratch::new();
     let path = scratch.file("keybearer.toml", b"", 0o644);
-    assert!(
-        read(&path, Rule::Settings)
-            .expect("believed")
-            .bytes
-            .is_empty()
-    );
-    for (mode, words) in [
-        (0o664, "writable by its group"),
-        (0o646, "writable by everyone"),
-    ] {
+    assert!(read(&path, Rule::Config).expect("believed").bytes.is_empty());
+    for (mode, words) in [(0o664, "writable by its group"), (0o646, "writable by everyone")] {
         set_mode(&path, mode);
-        let (text, exit) = refused(&path, Rule::Settings);
-        assert!(
-            text.contains(&format!("{words} (mode {mode:04o}); run: chmod 644 ")),
-            "{text}"
-        );
+        let (text, exit) = refused(&path, Rule::Config);
+        assert!(text.contains(&format!("{words} (mode {mode:04o}); run: chmod 644 ")), "{text}");
         assert_eq!(exit, Exit::Refused);
     }
 }
@@ -100,28 +85,17 @@ fn every_wrong_kind_has_its_word() {
     nix::unistd::mkfifo(&scratch.path("fifo"), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
     let _socket = std::os::unix::net::UnixListener::bind(scratch.path("socket")).expect("a socket");
     scratch.directory("directory", 0o755);
-    for (name, word) in [
-        ("fifo", "a named pipe"),
-        ("socket", "a socket"),
-        ("directory", "a directory"),
-    ] {
+    for (name, word) in
+        [("fifo", "a named pipe"), ("socket", "a socket"), ("directory", "a directory")]
+    {
         let text = format!("refusing {}: {word}, not a regular file", shown(name));
-        assert_eq!(
-            refused(&scratch.path(name), Rule::EnvFile),
-            (text, Exit::Refused)
-        );
+        assert_eq!(refused(&scratch.path(name), Rule::EnvFile), (text, Exit::Refused));
     }
     let (text, _) = refused(Path::new("/dev/null"), Rule::EnvFile);
-    assert_eq!(
-        text,
-        "refusing '/dev/null': a character device, not a regular file"
-    );
+    assert_eq!(text, "refusing '/dev/null': a character device, not a regular file");
     for path in ["/", "", "..", "/etc/passwd/"] {
         let (text, _) = refused(Path::new(path), Rule::EnvFile);
-        assert_eq!(
-            text,
-            format!("refusing '{path}': a directory, not a regular file")
-        );
+        assert_eq!(text, format!("refusing '{path}': a directory, not a regular file"));
     }
 }
 
@@ -130,15 +104,9 @@ fn what_is_not_there_is_a_mistake_in_the_configuration() {
     let scratch = Scratch::new();
     let missing = scratch.path("missing.env");
     let text = format!("'{}' does not exist", missing.display());
-    assert_eq!(
-        refused(&missing, Rule::EnvFile),
-        (text.clone(), Exit::Config)
-    );
+    assert_eq!(refused(&missing, Rule::EnvFile), (text.clone(), Exit::Config));
     let (text, exit) = refused(&scratch.path("nowhere/missing.env"), Rule::EnvFile);
-    assert!(text.ends_with(&format!(
-        "no directory '{}'",
-        scratch.path("nowhere").display()
-    )));
+    assert!(text.ends_with(&format!("no directory '{}'", scratch.path("nowhere").display())));
     assert_eq!(exit, Exit::Config);
 }
 
@@ -146,21 +114,12 @@ fn what_is_not_there_is_a_mistake_in_the_configuration() {
 fn a_file_past_the_limit_is_not_read() {
     let scratch = Scratch::new();
     let path = scratch.file("large.env", b"", 0o600);
-    let file = fs::OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .expect("opened");
+    let file = fs::OpenOptions::new().write(true).open(&path).expect("opened");
     file.set_len(16 * 1024 * 1024).expect("a length");
-    assert_eq!(
-        read(&path, Rule::EnvFile).expect("believed").bytes.len(),
-        16 * 1024 * 1024
-    );
+    assert_eq!(read(&path, Rule::EnvFile).expect("believed").bytes.len(), 16 * 1024 * 1024);
     file.set_len(16 * 1024 * 1024 + 1).expect("a length");
     let (text, exit) = refused(&path, Rule::EnvFile);
-    assert!(
-        text.contains("16777217 bytes") && text.contains("16 MiB"),
-        "{text}"
-    );
+    assert!(text.contains("16777217 bytes") && text.contains("16 MiB"), "{text}");
     assert_eq!(exit, Exit::Config);
 }
 
@@ -173,19 +132,11 @@ fn links_on_the_way_are_followed_by_hand() {
     symlink("a/b", scratch.path("relative")).expect("a link");
     symlink(scratch.path("relative"), scratch.path("absolute")).expect("a link");
     symlink("loop", scratch.path("loop")).expect("a link");
-    for name in [
-        "relative/x.env",
-        "absolute/x.env",
-        "absolute/../b/./x.env",
-        "a/../a/b/x.env",
-    ] {
+    for name in ["relative/x.env", "absolute/x.env", "absolute/../b/./x.env", "a/../a/b/x.env"] {
         assert!(read(&scratch.path(name), Rule::EnvFile).is_ok(), "{name}");
     }
     let (text, _) = refused(&scratch.path("loop/x.env"), Rule::EnvFile);
-    assert!(
-        text.ends_with("more than 40 symbolic links on the way"),
-        "{text}"
-    );
+    assert!(text.ends_with("more than 40 symbolic links on the way"), "{text}");
 }
 
 #[test]
@@ -205,11 +156,7 @@ fn a_directory_that_anybody_may_write_is_refused_unless_sticky() {
     assert_eq!(exit, Exit::Refused);
     // By another way to the same place, too.
     symlink("open/below", scratch.path("detour")).expect("a link");
-    assert!(
-        refused(&scratch.path("detour/x.env"), Rule::Settings)
-            .0
-            .contains("chmod o-w")
-    );
+    assert!(refused(&scratch.path("detour/x.env"), Rule::Config).0.contains("chmod o-w"));
     set_mode(&open, 0o1777);
     assert!(read(&path, Rule::EnvFile).is_ok());
 }
@@ -261,11 +208,7 @@ fn owners_and_acls() {
     assert!(text.contains("belongs to uid 54321; run: rm "), "{text}");
 
     let setfacl = |arguments: &[&str]| {
-        Command::new("setfacl")
-            .args(arguments)
-            .arg(&path)
-            .status()
-            .is_ok_and(|s| s.success())
+        Command::new("setfacl").args(arguments).arg(&path).status().is_ok_and(|s| s.success())
     };
     if !setfacl(&["-m", "u:54321:r"]) {
         eprintln!("SKIPPED: no setfacl, or a file system without ACLs");
@@ -277,7 +220,7 @@ fn owners_and_acls() {
             "refusing '{shown}': an ACL opens it to other users or groups; run: setfacl -b {shown}"
         )
     );
-    assert!(read(&path, Rule::Settings).is_ok());
+    assert!(read(&path, Rule::Config).is_ok());
     assert!(setfacl(&["-m", "m::-"]));
     assert!(read(&path, Rule::EnvFile).is_ok());
     assert!(setfacl(&["-m", "g:54321:r,m::r"]));
@@ -296,11 +239,7 @@ fn a_block_device_is_not_opened() {
         eprintln!("SKIPPED: mknod is not allowed here");
         return;
     }
-    assert!(
-        refused(&path, Rule::EnvFile)
-            .0
-            .contains("a block device, not a regular file")
-    );
+    assert!(refused(&path, Rule::EnvFile).0.contains("a block device, not a regular file"));
 }
 
 #[test]
@@ -318,12 +257,7 @@ fn mounted_files_may_be_read_by_others_in_memory_only() {
             )
         );
         set_mode(&path, 0o440);
-        assert!(
-            read(&path, Rule::Mounted)
-                .expect("believed")
-                .warnings
-                .is_empty()
-        );
+        assert!(read(&path, Rule::Mounted).expect("believed").warnings.is_empty());
     }
     let Some(scratch) = Scratch::in_memory() else {
         return;
@@ -331,12 +265,7 @@ fn mounted_files_may_be_read_by_others_in_memory_only() {
     let path = scratch.file("token", CANARY, 0o444);
     let warnings = read(&path, Rule::Mounted).expect("believed").warnings;
     let shown = path.display();
-    assert_eq!(
-        warnings,
-        [format!(
-            "'{shown}' is readable by others, accepted on a tmpfs only"
-        )]
-    );
+    assert_eq!(warnings, [format!("'{shown}' is readable by others, accepted on a tmpfs only")]);
     set_mode(&path, 0o446);
     let (text, exit) = refused(&path, Rule::Mounted);
     assert!(
@@ -368,38 +297,20 @@ fn what_may_not_be_read_names_the_group() {
             "may not read it (owner 'root', group 'root', mode 0640)",
             "SupplementaryGroups=root",
         ),
-        (
-            "owner.env",
-            "may not read it",
-            "SupplementaryGroups=root and run: chmod g+r /",
-        ),
-        (
-            "closed/x.env",
-            "may not enter directory '/",
-            "SupplementaryGroups=root",
-        ),
+        ("owner.env", "may not read it", "SupplementaryGroups=root and run: chmod g+r /"),
+        ("closed/x.env", "may not enter directory '/", "SupplementaryGroups=root"),
     ] {
         let output = Command::new("/proc/self/exe")
-            .args([
-                "--exact",
-                "files::tests::read_as_somebody",
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", "files::tests::read_as_somebody", "--ignored", "--nocapture"])
             .env("KEYBEARER_TEST_PATH", scratch.path(name))
             .uid(54321)
             .gid(54321)
             .output()
             .expect("this test's own executable");
         let text = String::from_utf8_lossy(&output.stdout);
-        let start = format!(
-            "Refused: refusing '{}': uid 54321 {what}",
-            scratch.path(name).display()
-        );
-        assert!(
-            text.contains(&start) && text.contains(mend),
-            "{name}: {text}"
-        );
+        let start =
+            format!("Refused: refusing '{}': uid 54321 {what}", scratch.path(name).display());
+        assert!(text.contains(&start) && text.contains(mend), "{name}: {text}");
         assert!(!text.contains("canary"));
     }
 }
@@ -449,23 +360,13 @@ fn no_link_leads_out_of_a_directory() {
     for target in [outside.as_path(), Path::new("../outside")] {
         symlink(target, top.join("..data")).expect("a link");
         let error = Directory::open(&top).expect_err("refused");
-        assert!(
-            error
-                .to_string()
-                .contains("a symbolic link out of its directory"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("a symbolic link out of its directory"), "{error}");
         fs::remove_file(top.join("..data")).expect("removed");
     }
     let directory = Directory::open(&top).expect("believed");
     for name in ["A", "B"] {
         let error = directory.read(name.as_ref()).expect_err("refused");
-        assert!(
-            error
-                .to_string()
-                .contains("a symbolic link; name its target"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("a symbolic link; name its target"), "{error}");
     }
 }
 
@@ -473,7 +374,7 @@ fn no_link_leads_out_of_a_directory() {
 fn without_openat2_the_link_is_checked_by_hand() {
     let scratch = Scratch::new();
     let top = scratch.projected(&[("A", b"x")]);
-    let here = walk::directory(&top, &top).expect("believed");
+    let here = walk::directory(&top, &top, owner::Owners::STRICT).expect("believed");
     let found = directory::data_by_hand(&here, &top.join("..data"), &top).expect("believed");
     assert_eq!(found.path, top.join("..2026_1"));
     for target in ["/etc", "../projected", "..", ".", "..data"] {

@@ -8,7 +8,8 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat};
 
-use super::{Kind, Refusal, judge, open as opening, owner};
+use super::owner::{self, Owners};
+use super::{Kind, Refusal, judge, open as opening};
 
 /// What the kernel allows as well (path_resolution(7)).
 const MOST_SYMLINKS: usize = 40;
@@ -19,31 +20,26 @@ pub(super) struct Reached {
     pub fd: OwnedFd,
     /// Without symbolic links.
     pub path: PathBuf,
+    pub owners: Owners,
 }
 
 /// Walks to `path` from the root. `asked` is the file that all this is for, named by refusals.
-pub(super) fn directory(path: &Path, asked: &Path) -> Result<Reached, Refusal> {
-    let start = if path.is_absolute() {
-        PathBuf::new()
-    } else {
-        current_directory(asked)?
-    };
+pub(super) fn directory(path: &Path, asked: &Path, owners: Owners) -> Result<Reached, Refusal> {
+    let start = if path.is_absolute() { PathBuf::new() } else { current_directory(asked)? };
     // A stack: the next component is the last.
     let mut todo = components_reversed(&start.join(path));
-    let mut here = root(asked)?;
+    let mut here = root(asked, owners)?;
     let mut symlinks = 0;
     while let Some(name) = todo.pop() {
         match name.as_encoded_bytes() {
-            b"/" => here = root(asked)?,
+            b"/" => here = root(asked, owners)?,
             b"." => {}
             _ => match step(&here, &name, asked)? {
                 Step::Directory(next) => here = next,
                 Step::Symlink(target) => {
                     symlinks += 1;
                     if symlinks > MOST_SYMLINKS {
-                        return Err(Refusal::TooManySymlinks {
-                            path: asked.to_owned(),
-                        });
+                        return Err(Refusal::TooManySymlinks { path: asked.to_owned() });
                     }
                     todo.extend(components_reversed(&target));
                 }
@@ -57,10 +53,9 @@ pub(super) fn directory(path: &Path, asked: &Path) -> Result<Reached, Refusal> {
 pub(super) fn inside(here: &Reached, name: &OsStr, asked: &Path) -> Result<Reached, Refusal> {
     match step(here, name, asked)? {
         Step::Directory(next) => Ok(next),
-        Step::Symlink(_) => Err(Refusal::NotADirectory {
-            path: here.path.join(name),
-            kind: Kind::Symlink,
-        }),
+        Step::Symlink(_) => {
+            Err(Refusal::NotADirectory { path: here.path.join(name), kind: Kind::Symlink })
+        }
     }
 }
 
@@ -70,6 +65,7 @@ enum Step {
 }
 
 fn step(here: &Reached, name: &OsStr, asked: &Path) -> Result<Step, Refusal> {
+    let owners = here.owners;
     let path = match name.as_encoded_bytes() {
         // `here` has no symbolic link in it, so its parent is the path without the last name.
         b".." => here.path.parent().unwrap_or(Path::new("/")).to_owned(),
@@ -77,27 +73,22 @@ fn step(here: &Reached, name: &OsStr, asked: &Path) -> Result<Step, Refusal> {
     };
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let fd = openat(&here.fd, name, flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::ENOENT => Refusal::MissingDirectory {
-            path: asked.to_owned(),
-            directory: path.clone(),
-        },
+        Errno::ENOENT => {
+            Refusal::MissingDirectory { path: asked.to_owned(), directory: path.clone() }
+        }
         Errno::EACCES => opening::unsearchable(here, asked),
-        errno => Refusal::System {
-            path: path.clone(),
-            doing: "open",
-            errno,
-        },
+        errno => Refusal::System { path: path.clone(), doing: "open", errno },
     })?;
     let stat = status(&fd, &path)?;
     match Kind::of(&stat) {
         Kind::Directory => {
-            judge::directory(&stat, &path, asked)?;
-            Ok(Step::Directory(Reached { fd, path }))
+            judge::directory(&stat, &path, asked, owners)?;
+            Ok(Step::Directory(Reached { fd, path, owners }))
         }
         Kind::Symlink => {
             // Followed by hand, so the kernel's own guard (fs.protected_symlinks, proc(5)) does
             // not stand here.
-            if !owner::trusted(stat.st_uid) {
+            if !owners.trust(stat.st_uid) {
                 return Err(Refusal::ForeignSymlink {
                     path: asked.to_owned(),
                     link: path,
@@ -116,7 +107,7 @@ fn step(here: &Reached, name: &OsStr, asked: &Path) -> Result<Step, Refusal> {
     }
 }
 
-fn root(asked: &Path) -> Result<Reached, Refusal> {
+fn root(asked: &Path, owners: Owners) -> Result<Reached, Refusal> {
     let path = PathBuf::from("/");
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let fd = open(&path, flags, Mode::empty()).map_err(|errno| Refusal::System {
@@ -124,16 +115,12 @@ fn root(asked: &Path) -> Result<Reached, Refusal> {
         doing: "open",
         errno,
     })?;
-    judge::directory(&status(&fd, &path)?, &path, asked)?;
-    Ok(Reached { fd, path })
+    judge::directory(&status(&fd, &path)?, &path, asked, owners)?;
+    Ok(Reached { fd, path, owners })
 }
 
 fn status(fd: &OwnedFd, path: &Path) -> Result<FileStat, Refusal> {
-    fstat(fd).map_err(|errno| Refusal::System {
-        path: path.to_owned(),
-        doing: "look at",
-        errno,
-    })
+    fstat(fd).map_err(|errno| Refusal::System { path: path.to_owned(), doing: "look at", errno })
 }
 
 fn current_directory(asked: &Path) -> Result<PathBuf, Refusal> {
@@ -145,8 +132,5 @@ fn current_directory(asked: &Path) -> Result<PathBuf, Refusal> {
 }
 
 fn components_reversed(path: &Path) -> Vec<OsString> {
-    path.components()
-        .rev()
-        .map(|c| c.as_os_str().to_owned())
-        .collect()
+    path.components().rev().map(|c| c.as_os_str().to_owned()).collect()
 }

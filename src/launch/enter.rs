@@ -93,7 +93,6 @@ pub(super) fn enter(
     sockets: &[(BorrowedFd<'_>, String)],
     last: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<Infallible, Failure> {
-    let at = |stage| move |error| Failure { stage, error };
     stand_in_place(plan)?;
     last()?;
     let descriptors: Vec<BorrowedFd<'_>> = sockets.iter().map(|(socket, _)| *socket).collect();
@@ -112,8 +111,9 @@ fn stand_in_place(plan: &Plan) -> Result<(), Failure> {
     become_site(&plan.account)?;
     umask(Mode::from_bits_truncate(plan.umask));
     match &plan.directory {
-        Some(directory) => chdir(directory)
-            .map_err(|error| Failure { stage: Stage::Directory, error }),
+        Some(directory) => {
+            chdir(directory).map_err(|error| Failure { stage: Stage::Directory, error })
+        }
         None => Ok(()),
     }
 }

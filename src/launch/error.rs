@@ -21,15 +21,23 @@ pub enum LaunchError {
     NoInterpreter { program: String },
     #[error("cannot execute '{program}': not a program, and no '#!' line says what runs it")]
     NotAProgram { program: String },
-    #[error("cannot execute '{program}' as user '{user}': permission denied; it must be executable by that user, and every directory above it searchable")]
+    #[error(
+        "cannot execute '{program}' as user '{user}': permission denied; it must be executable by that user, and every directory above it searchable"
+    )]
     NotExecutable { program: String, user: String },
     #[error("cannot execute '{program}': {error}")]
     Exec { program: String, error: Errno },
-    #[error("{variable} takes {size} bytes, and one string of an environment ends at {limit} (execve(2)); shorten the value")]
+    #[error(
+        "{variable} takes {size} bytes, and one string of an environment ends at {limit} (execve(2)); shorten the value"
+    )]
     StringTooLong { variable: String, size: usize, limit: usize },
-    #[error("the environment and arguments take {size} bytes, and execve takes {limit} here; name fewer secrets in the schema, or raise the stack limit (ulimit -s)")]
+    #[error(
+        "the environment and arguments take {size} bytes, and execve takes {limit} here; name fewer secrets in the schema, or raise the stack limit (ulimit -s)"
+    )]
     TooLarge { size: usize, limit: usize },
-    #[error("cannot enter '{directory}' as user '{user}': {error}; check that it is there and that this user may search it")]
+    #[error(
+        "cannot enter '{directory}' as user '{user}': {error}; check that it is there and that this user may search it"
+    )]
     Directory { directory: PathBuf, user: String, error: Errno },
     #[error("cannot become user '{user}': {what} failed: {error}")]
     Privileges { user: String, what: &'static str, error: Errno },
@@ -82,10 +90,9 @@ impl LaunchError {
                 }
                 error => LaunchError::Exec { program, error },
             },
-            Stage::Descriptors | Stage::Signals | Stage::Group => LaunchError::Process {
-                what: stage.what(),
-                error: error.into(),
-            },
+            Stage::Descriptors | Stage::Signals | Stage::Group => {
+                LaunchError::Process { what: stage.what(), error: error.into() }
+            }
             Stage::Groups
             | Stage::Gid
             | Stage::Uid

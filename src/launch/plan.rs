@@ -128,6 +128,8 @@ fn candidates(program: &OsStr, path: Option<&OsStr>) -> Vec<CString> {
     std::env::split_paths(path)
         // An empty element would be the working directory: root does not search that.
         .filter(|directory| directory.is_absolute())
-        .filter_map(|directory| CString::new(directory.join(program).into_os_string().into_vec()).ok())
+        .filter_map(|directory| {
+            CString::new(directory.join(program).into_os_string().into_vec()).ok()
+        })
         .collect()
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike, SockaddrStorage,
-    UnixAddr, bind, getsockname, listen, setsockopt, socket, sockopt,
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, SockaddrIn6, SockaddrLike,
+    SockaddrStorage, UnixAddr, bind, getsockname, listen, setsockopt, socket, sockopt,
 };
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, getegid, geteuid, getgroups, getpid, setegid, seteuid, setgroups};
@@ -51,11 +51,17 @@ struct SocketFile {
 pub enum SocketError {
     #[error("cannot listen on {address}: in use; stop what holds it (ss -ltnxp shows it)")]
     InUse { address: Address },
-    #[error("cannot listen on {address}: permission denied; a port under 1024 needs root or CAP_NET_BIND_SERVICE, or let systemd hand the socket over")]
+    #[error(
+        "cannot listen on {address}: permission denied; a port under 1024 needs root or CAP_NET_BIND_SERVICE, or let systemd hand the socket over"
+    )]
     Port { address: Address },
-    #[error("cannot make the socket '{path}' as user '{user}': permission denied; its directory must be writable by that user, for example by RuntimeDirectory= or: install -d -o {user} '{directory}'")]
+    #[error(
+        "cannot make the socket '{path}' as user '{user}': permission denied; its directory must be writable by that user, for example by RuntimeDirectory= or: install -d -o {user} '{directory}'"
+    )]
     Directory { path: PathBuf, directory: PathBuf, user: String },
-    #[error("cannot make the socket '{path}': its directory is missing; make it: install -d -o {user} '{directory}'")]
+    #[error(
+        "cannot make the socket '{path}': its directory is missing; make it: install -d -o {user} '{directory}'"
+    )]
     NoDirectory { path: PathBuf, directory: PathBuf, user: String },
     #[error("cannot make the socket '{path}': something that is no socket is there; move it away")]
     NotASocket { path: PathBuf },
@@ -63,7 +69,9 @@ pub enum SocketError {
     Bind { address: Address, error: Errno },
     #[error("cannot take on the ids of user '{user}' to make a socket: {error}")]
     Ids { user: String, error: Errno },
-    #[error("systemd says that it handed over {count} sockets, and they are not open; check the socket unit")]
+    #[error(
+        "systemd says that it handed over {count} sockets, and they are not open; check the socket unit"
+    )]
     Inherited { count: String },
 }
 
@@ -87,7 +95,8 @@ impl Sockets {
         environment: &BTreeMap<OsString, OsString>,
         account: &Account,
     ) -> Result<Sockets, SocketError> {
-        let text = |name: &str| environment.get(std::ffi::OsStr::new(name)).and_then(|v| v.to_str());
+        let text =
+            |name: &str| environment.get(std::ffi::OsStr::new(name)).and_then(|v| v.to_str());
         let mut sockets = Vec::new();
         let for_us = text("LISTEN_PID").and_then(|pid| pid.parse().ok()) == Some(getpid().as_raw());
         if let (true, Some(count)) = (for_us, text("LISTEN_FDS")) {
@@ -114,7 +123,8 @@ impl Sockets {
             let (descriptor, file) = match address {
                 Address::Tcp(tcp) => (bind_tcp(address, *tcp)?, None),
                 Address::Unix(path) => {
-                    let (descriptor, file) = bind_unix(address, path, configured.mode, &self.account)?;
+                    let (descriptor, file) =
+                        bind_unix(address, path, configured.mode, &self.account)?;
                     (descriptor, Some(file))
                 }
             };
@@ -226,8 +236,7 @@ fn bind_unix(
             umask(before);
             bound?;
             let made = std::fs::symlink_metadata(path).map_err(|e| super::privileges::errno(&e))?;
-            let file =
-                SocketFile { path: path.to_owned(), device: made.dev(), inode: made.ino() };
+            let file = SocketFile { path: path.to_owned(), device: made.dev(), inode: made.ino() };
             Ok((socket, file))
         };
         attempt().map_err(|error| {
@@ -237,7 +246,9 @@ fn bind_unix(
                 Errno::EACCES | Errno::EROFS | Errno::EPERM => {
                     SocketError::Directory { path, directory, user }
                 }
-                Errno::ENOENT | Errno::ENOTDIR => SocketError::NoDirectory { path, directory, user },
+                Errno::ENOENT | Errno::ENOTDIR => {
+                    SocketError::NoDirectory { path, directory, user }
+                }
                 Errno::EADDRINUSE => SocketError::InUse { address: address.clone() },
                 error => SocketError::Bind { address: address.clone(), error },
             }

@@ -37,10 +37,7 @@ pub fn rehearse(plan: &Plan) -> Result<(), LaunchError> {
 }
 
 /// Forks; the child does `work` and reports why it failed over a close-on-exec pipe.
-fn in_child(
-    plan: &Plan,
-    work: impl FnOnce() -> Result<(), Failure>,
-) -> Result<Pid, LaunchError> {
+fn in_child(plan: &Plan, work: impl FnOnce() -> Result<(), Failure>) -> Result<Pid, LaunchError> {
     let process = |what| move |error| LaunchError::Process { what, error };
     let (reader, writer) =
         pipe2(OFlag::O_CLOEXEC).map_err(|error| process("pipe")(error.into()))?;
@@ -116,4 +113,3 @@ fn verdict(reader: OwnedFd) -> Option<Failure> {
     File::from(reader).read_exact(&mut bytes).ok()?;
     Failure::from_bytes(bytes)
 }
-

@@ -39,10 +39,7 @@ pub fn audit(validated: &Validated, keep: usize) -> Vec<Finding> {
     messages
         .into_iter()
         .filter(|message| !validated.warnings.contains(message))
-        .map(|message| Finding {
-            level: Level::Warning,
-            message,
-        })
+        .map(|message| Finding { level: Level::Warning, message })
         .collect()
 }
 
@@ -57,11 +54,7 @@ fn many_fallbacks(keys: &DjangoKeys, keep: usize) -> Option<String> {
 }
 
 fn given<'a>(validated: &'a Validated, name: &str) -> Option<&'a str> {
-    validated
-        .variables
-        .get(name)
-        .map(|value| value.expose())
-        .filter(|value| !value.is_empty())
+    validated.variables.get(name).map(|value| value.expose()).filter(|value| !value.is_empty())
 }
 
 fn not_given(validated: &Validated) -> Vec<String> {
@@ -85,17 +78,10 @@ fn not_given(validated: &Validated) -> Vec<String> {
 fn database_password(validated: &Validated) -> Option<String> {
     if let Some(text) = given(validated, "DATABASE_URL") {
         // Whatever schemes the schema allows: only the parts count here.
-        let any = text
-            .split_once(':')
-            .map(|(scheme, _)| vec![scheme.to_owned()])?;
+        let any = text.split_once(':').map(|(scheme, _)| vec![scheme.to_owned()])?;
         let url = DatabaseUrl::parse(text, &any).ok()?;
         let peer = url.host.as_deref().is_none_or(is_socket);
-        return weak_password(
-            "DATABASE_URL",
-            url.user.as_deref(),
-            url.password.as_deref(),
-            peer,
-        );
+        return weak_password("DATABASE_URL", url.user.as_deref(), url.password.as_deref(), peer);
     }
     let parts = DatabaseParts::of(|name| given(validated, name));
     if !parts.is_meant() || parts.is_file() {
@@ -111,12 +97,12 @@ fn weak_password(
     is_local: bool,
 ) -> Option<String> {
     match (user, password) {
-        (Some(user), Some(password)) if user == password => Some(format!(
-            "{name}: the database's password is the user's name; change it"
-        )),
-        (Some(_), None | Some("")) if !is_local => Some(format!(
-            "{name}: the database's password is empty; give the user one"
-        )),
+        (Some(user), Some(password)) if user == password => {
+            Some(format!("{name}: the database's password is the user's name; change it"))
+        }
+        (Some(_), None | Some("")) if !is_local => {
+            Some(format!("{name}: the database's password is empty; give the user one"))
+        }
         _ => None,
     }
 }

@@ -61,9 +61,7 @@ impl<'a> DatabaseParts<'a> {
 
     /// Whether anything says that there should be a database: an engine or a port alone does not.
     pub fn is_meant(&self) -> bool {
-        [self.name, self.user, self.password, self.host]
-            .iter()
-            .any(Option::is_some)
+        [self.name, self.user, self.password, self.host].iter().any(Option::is_some)
     }
 
     pub fn is_file(&self) -> bool {
@@ -81,10 +79,7 @@ impl<'a> DatabaseParts<'a> {
         [
             (NAME, self.name.is_none()),
             (USER, self.user.is_none() && !file),
-            (
-                PASSWORD,
-                self.password.is_none() && !file && !self.is_local(),
-            ),
+            (PASSWORD, self.password.is_none() && !file && !self.is_local()),
             (HOST, self.host.is_none() && !file),
         ]
         .into_iter()
@@ -95,15 +90,8 @@ impl<'a> DatabaseParts<'a> {
 
     /// As a message names the part: in the manner of those that are given.
     fn name_of(&self, part: Part) -> &'static str {
-        let wanted = if self.is_postgres_image {
-            "POSTGRES_"
-        } else {
-            "DB_"
-        };
-        part.0
-            .iter()
-            .find(|name| name.starts_with(wanted))
-            .unwrap_or(&part.0[0])
+        let wanted = if self.is_postgres_image { "POSTGRES_" } else { "DB_" };
+        part.0.iter().find(|name| name.starts_with(wanted)).unwrap_or(&part.0[0])
     }
 
     /// The fault of a half database.
@@ -117,10 +105,7 @@ impl<'a> DatabaseParts<'a> {
             let host = self.name_of(HOST);
             mend.push_str(&format!("; for a local socket {host}=/var/run/postgresql"));
         }
-        Some(Fault::new(
-            format!("half a database: {} missing", missing.join(", ")),
-            mend,
-        ))
+        Some(Fault::new(format!("half a database: {} missing", missing.join(", ")), mend))
     }
 
     pub fn compose(&self, schemes: &[String]) -> Result<String, Fault> {
@@ -145,9 +130,7 @@ impl<'a> DatabaseParts<'a> {
             })
             .transpose()?;
         let host = self.host.map(|host| {
-            host.strip_prefix('[')
-                .and_then(|host| host.strip_suffix(']'))
-                .unwrap_or(host)
+            host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
         });
         DatabaseUrl {
             scheme: scheme.to_owned(),
@@ -167,30 +150,19 @@ mod tests {
     use super::*;
 
     fn given<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<&'a str> {
-        move |name| {
-            pairs
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| *value)
-        }
+        move |name| pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
     }
 
     #[test]
     fn missing_parts_by_the_names_that_are_used() {
         let missing = |pairs: &[(&str, &str)]| DatabaseParts::of(given(pairs)).missing().join(" ");
-        assert_eq!(
-            missing(&[("DB_NAME", "n"), ("DB_PASS", "p")]),
-            "DB_USER DB_HOST"
-        );
+        assert_eq!(missing(&[("DB_NAME", "n"), ("DB_PASS", "p")]), "DB_USER DB_HOST");
         assert_eq!(
             missing(&[("POSTGRES_DB", "n")]),
             "POSTGRES_USER POSTGRES_PASSWORD POSTGRES_HOST"
         );
         assert_eq!(missing(&[("DB_ENGINE", "x.sqlite3"), ("DB_NAME", "n")]), "");
-        assert_eq!(
-            missing(&[("DB_NAME", "n"), ("DB_USER", "u"), ("DB_HOST", "/run")]),
-            ""
-        );
+        assert_eq!(missing(&[("DB_NAME", "n"), ("DB_USER", "u"), ("DB_HOST", "/run")]), "");
     }
 
     #[test]
@@ -198,30 +170,13 @@ mod tests {
         let compose = |pairs: &[(&str, &str)], schemes: &[String]| {
             DatabaseParts::of(given(pairs)).compose(schemes).ok()
         };
-        let all = [
-            ("DB_NAME", "n"),
-            ("DB_USER", "u"),
-            ("DB_PASSWORD", "p w+@"),
-            ("DB_HOST", "h"),
-        ];
+        let all = [("DB_NAME", "n"), ("DB_USER", "u"), ("DB_PASSWORD", "p w+@"), ("DB_HOST", "h")];
         assert_eq!(compose(&all, &[]).unwrap(), "postgres://u:p%20w%2B%40@h/n");
-        assert!(
-            compose(&all, &["mysql".into()])
-                .unwrap()
-                .starts_with("mysql://")
-        );
-        let file = [
-            ("DB_ENGINE", "django.db.backends.sqlite3"),
-            ("DB_NAME", "/srv/a b"),
-        ];
+        assert!(compose(&all, &["mysql".into()]).unwrap().starts_with("mysql://"));
+        let file = [("DB_ENGINE", "django.db.backends.sqlite3"), ("DB_NAME", "/srv/a b")];
         assert_eq!(compose(&file, &[]).unwrap(), "sqlite:////srv/a%20b");
         assert_eq!(compose(&file, &["postgres".into()]), None);
-        let six = [
-            ("DB_NAME", "n"),
-            ("DB_USER", "u"),
-            ("DB_HOST", "[::1]"),
-            ("DB_PORT", "5"),
-        ];
+        let six = [("DB_NAME", "n"), ("DB_USER", "u"), ("DB_HOST", "[::1]"), ("DB_PORT", "5")];
         assert_eq!(compose(&six, &[]).unwrap(), "postgres://u@[::1]:5/n");
         let bad = [("DB_NAME", "n"), ("DB_HOST", "h"), ("DB_PORT", "x")];
         assert_eq!(compose(&bad, &[]), None);

@@ -27,19 +27,12 @@ const MEMORY: &str = ":memory:";
 impl DatabaseUrl {
     pub fn parse(text: &str, schemes: &[String]) -> Result<Self, Fault> {
         // No URL, but dj-database-url documents it.
-        let text = if text == "sqlite://:memory:" {
-            "sqlite:///:memory:"
-        } else {
-            text
-        };
+        let text = if text == "sqlite://:memory:" { "sqlite:///:memory:" } else { text };
         let uri = url::parse(text)?;
         let scheme = uri.scheme().as_str();
         check_scheme(scheme, schemes)?;
         let Some(authority) = uri.authority() else {
-            return Err(Fault::new(
-                "has no '//' after its scheme",
-                "write SCHEME://...",
-            ));
+            return Err(Fault::new("has no '//' after its scheme", "write SCHEME://..."));
         };
         if uri.fragment().is_some() {
             return Err(Fault::new("is cut short by a '#'", "write '#' as %23"));
@@ -55,10 +48,9 @@ impl DatabaseUrl {
         let (user, password) = match authority.userinfo() {
             None => (None, None),
             Some(info) => match info.split_once(':') {
-                Some((user, password)) => (
-                    Some(decode(user, "user")?),
-                    Some(decode(password, "password")?),
-                ),
+                Some((user, password)) => {
+                    (Some(decode(user, "user")?), Some(decode(password, "password")?))
+                }
                 None => (Some(decode(info, "user")?), None),
             },
         };
@@ -78,10 +70,7 @@ impl DatabaseUrl {
             ));
         }
         if name.is_empty() {
-            return Err(Fault::new(
-                "has no database name",
-                "write it after the host: .../NAME",
-            ));
+            return Err(Fault::new("has no database name", "write it after the host: .../NAME"));
         }
         if name.as_str().contains('/') {
             return Err(Fault::new(
@@ -167,20 +156,13 @@ fn file(scheme: &str, authority: &str, name: String) -> Result<DatabaseUrl, Faul
         password: None,
         host: None,
         port: None,
-        name: if name.is_empty() {
-            MEMORY.to_owned()
-        } else {
-            name
-        },
+        name: if name.is_empty() { MEMORY.to_owned() } else { name },
         has_options: false,
     })
 }
 
 fn decode_host(host: &str) -> Result<String, Fault> {
-    match host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-    {
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         Some(address) => Ok(address.to_owned()),
         // The parser has seen to it that every '%' is followed by two digits.
         None => EStr::<fluent_uri::pct_enc::encoder::RegName>::new(host)
@@ -196,24 +178,15 @@ fn host_in(query: &EStr<Query>) -> Result<Option<String>, Fault> {
 }
 
 fn host_option(option: &EStr<Query>) -> Option<&EStr<Query>> {
-    option
-        .split_once('=')
-        .filter(|(key, _)| key.as_str() == "host")
-        .map(|(_, host)| host)
+    option.split_once('=').filter(|(key, _)| key.as_str() == "host").map(|(_, host)| host)
 }
 
 fn decode<E: Encoder>(text: &EStr<E>, part: &'static str) -> Result<String, Fault> {
     let decoded = text.decode().to_string().map_err(|_| {
-        Fault::new(
-            format!("has a {part} that is not UTF-8"),
-            "percent-encode its UTF-8 bytes",
-        )
+        Fault::new(format!("has a {part} that is not UTF-8"), "percent-encode its UTF-8 bytes")
     })?;
     if decoded.contains('\0') {
-        return Err(Fault::new(
-            format!("has a {part} with a NUL byte"),
-            "take out the %00",
-        ));
+        return Err(Fault::new(format!("has a {part} with a NUL byte"), "take out the %00"));
     }
     Ok(decoded.into_owned())
 }
@@ -222,10 +195,7 @@ fn encode_host(host: &str) -> Result<String, Fault> {
     if host.parse::<Ipv6Addr>().is_ok() {
         Ok(format!("[{host}]"))
     } else if host.contains([':', '[', ']']) {
-        Err(Fault::new(
-            "cannot be composed: DB_HOST is no host",
-            "write the port into DB_PORT",
-        ))
+        Err(Fault::new("cannot be composed: DB_HOST is no host", "write the port into DB_PORT"))
     } else {
         Ok(encode(host))
     }
@@ -259,15 +229,9 @@ mod tests {
         let url = parse("postgres://u:p@/n?host=%2Fvar%2Frun%2Fpostgresql").unwrap();
         assert_eq!(url.host.as_deref(), Some("/var/run/postgresql"));
         assert!(!url.has_options);
-        assert_eq!(
-            parse("postgres://%2Frun/n").unwrap().host.as_deref(),
-            Some("/run")
-        );
+        assert_eq!(parse("postgres://%2Frun/n").unwrap().host.as_deref(), Some("/run"));
         assert_eq!(parse("postgres:///n").unwrap().host, None);
-        assert_eq!(
-            parse("sqlite:////srv/db.sqlite3").unwrap().name,
-            "/srv/db.sqlite3"
-        );
+        assert_eq!(parse("sqlite:////srv/db.sqlite3").unwrap().name, "/srv/db.sqlite3");
         assert_eq!(parse("sqlite://:memory:").unwrap().name, ":memory:");
         assert_eq!(parse("sqlite://").unwrap().name, ":memory:");
     }

@@ -20,20 +20,10 @@ use super::validated::DjangoKeys;
 impl Schema {
     /// `schema = "django"`, and what is used where none is given.
     pub fn django() -> Self {
-        let list = |of| Kind::List {
-            of: Box::new(of),
-            form: Some(ListForm::Any),
-        };
-        let debug = || Rule {
-            equals: Some(Equals::Bool(false)),
-            ..Rule::optional(Kind::Bool)
-        };
+        let list = |of| Kind::List { of: Box::new(of), form: Some(ListForm::Any) };
+        let debug = || Rule { equals: Some(Equals::Bool(false)), ..Rule::optional(Kind::Bool) };
         let hosts = || Rule::optional(list(Kind::Host));
-        let origins = || {
-            Rule::optional(list(Kind::Origin {
-                schemes: Vec::new(),
-            }))
-        };
+        let origins = || Rule::optional(list(Kind::Origin { schemes: Vec::new() }));
         let rules: BTreeMap<Name, Rule> = [
             ("DEBUG", debug()),
             ("DJANGO_DEBUG", debug()),
@@ -41,12 +31,7 @@ impl Schema {
             ("DJANGO_ALLOWED_HOSTS", hosts()),
             ("CSRF_TRUSTED_ORIGINS", origins()),
             ("DJANGO_CSRF_TRUSTED_ORIGINS", origins()),
-            (
-                "DATABASE_URL",
-                Rule::optional(Kind::DatabaseUrl {
-                    schemes: Vec::new(),
-                }),
-            ),
+            ("DATABASE_URL", Rule::optional(Kind::DatabaseUrl { schemes: Vec::new() })),
             ("SENTRY_DSN", Rule::optional(Kind::SentryDsn)),
         ]
         .into_iter()
@@ -66,17 +51,10 @@ pub(super) fn check(draft: &mut Draft<'_>, names: &KeyNames) {
 fn check_key(draft: &mut Draft<'_>, names: &KeyNames) {
     let name = &names.current;
     let Some(key) = draft.given(name.as_str()) else {
-        let problem = if draft.entries.contains_key(name) {
-            "is empty"
-        } else {
-            "is missing"
-        };
+        let problem = if draft.entries.contains_key(name) { "is empty" } else { "is missing" };
         draft.refuse(
             Some(name.clone()),
-            Fault::new(
-                problem,
-                format!("put it into a source; {}", key_strength::MEND),
-            ),
+            Fault::new(problem, format!("put it into a source; {}", key_strength::MEND)),
         );
         return;
     };
@@ -97,10 +75,7 @@ pub(super) fn warn_of_weak_fallbacks(draft: &mut Draft<'_>, keys: &DjangoKeys) {
 /// Django's W009, as a warning; `check` says it too where a schema of one's own lets a key through.
 pub(super) fn weak_key(name: &Name, key: &str) -> Option<String> {
     let problem = key_strength::weakness(key, DJANGO_LENGTH)?;
-    Some(format!(
-        "{name} {problem} (security.W009); {}",
-        key_strength::MEND
-    ))
+    Some(format!("{name} {problem} (security.W009); {}", key_strength::MEND))
 }
 
 /// Django's W025.
@@ -111,10 +86,7 @@ pub(super) fn weak_fallbacks(keys: &DjangoKeys) -> Option<String> {
         .iter()
         .enumerate()
         .filter_map(|(index, key)| {
-            Some((
-                index + 1,
-                key_strength::weakness(key.expose(), DJANGO_LENGTH)?,
-            ))
+            Some((index + 1, key_strength::weakness(key.expose(), DJANGO_LENGTH)?))
         })
         .collect();
     let (first, problem) = weak.first()?;
@@ -151,10 +123,7 @@ fn check_urls(draft: &mut Draft<'_>) {
         .iter()
         .filter(|(name, _)| name.as_str().ends_with("_URL") && draft.rule(name).is_none())
         .filter_map(|(name, entry)| {
-            Some((
-                name.clone(),
-                url::check_loosely(entry.value.expose()).err()?,
-            ))
+            Some((name.clone(), url::check_loosely(entry.value.expose()).err()?))
         })
         .collect();
     for (name, fault) in bad {

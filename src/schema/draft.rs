@@ -27,26 +27,13 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub fn new(fetched: Fetched, schema: &'a Schema) -> Self {
-        let Fetched {
-            entries,
-            taken,
-            warnings,
-        } = fetched;
-        Draft {
-            schema,
-            entries,
-            taken,
-            warnings,
-            violations: Vec::new(),
-        }
+        let Fetched { entries, taken, warnings } = fetched;
+        Draft { schema, entries, taken, warnings, violations: Vec::new() }
     }
 
     /// A value that is there and not empty.
     pub fn given(&self, name: &str) -> Option<&str> {
-        self.entries
-            .get(name)
-            .map(|entry| entry.value.expose())
-            .filter(|value| !value.is_empty())
+        self.entries.get(name).map(|entry| entry.value.expose()).filter(|value| !value.is_empty())
     }
 
     pub fn warn(&mut self, warning: String) {
@@ -54,12 +41,9 @@ impl<'a> Draft<'a> {
     }
 
     pub fn refuse(&mut self, name: Option<Name>, fault: Fault) {
-        let source = name
-            .as_ref()
-            .and_then(|name| self.entries.get(name))
-            .map(|e| e.source.clone());
-        self.violations
-            .push(Violation::new(name, source.as_deref(), fault));
+        let source =
+            name.as_ref().and_then(|name| self.entries.get(name)).map(|e| e.source.clone());
+        self.violations.push(Violation::new(name, source.as_deref(), fault));
     }
 
     /// The rotation's own fields go without a word; anything else of keybearer's was misplaced.
@@ -83,12 +67,7 @@ impl<'a> Draft<'a> {
     }
 
     pub fn drop_forbidden(&mut self, allow: &BTreeSet<Name>) {
-        let Draft {
-            schema,
-            warnings,
-            entries,
-            ..
-        } = self;
+        let Draft { schema, warnings, entries, .. } = self;
         entries.retain(|name, entry| {
             let good = !forbidden::is_forbidden(name.as_str())
                 || schema.names(name)
@@ -115,12 +94,8 @@ impl<'a> Draft<'a> {
                 || keys.contains(name)
                 || allow.contains(name)
         };
-        let unlisted: Vec<Name> = self
-            .entries
-            .keys()
-            .filter(|name| !is_listed(name))
-            .cloned()
-            .collect();
+        let unlisted: Vec<Name> =
+            self.entries.keys().filter(|name| !is_listed(name)).cloned().collect();
         if schema.unlisted == Unlisted::Refuse {
             for name in unlisted {
                 let mend = "name it there, take it out, or set unlisted = \"drop\"";
@@ -194,22 +169,18 @@ impl<'a> Draft<'a> {
         }
         // They were wanted for this alone.
         let schema = self.schema;
-        self.entries
-            .retain(|name, _| schema.names(name) || !schema.composes_of(name));
+        self.entries.retain(|name, _| schema.names(name) || !schema.composes_of(name));
     }
 
     fn split(&mut self, name: &Name, rule: &Rule) {
-        let Some(Ok(url)) = self
-            .given(name.as_str())
-            .map(|text| DatabaseUrl::parse(text, rule.kind.schemes()))
+        let Some(Ok(url)) =
+            self.given(name.as_str()).map(|text| DatabaseUrl::parse(text, rule.kind.schemes()))
         else {
             // Missing or wrong: the rule says so.
             return;
         };
         if url.has_options {
-            self.warn(format!(
-                "{name} has options after '?', which DB_* have no place for"
-            ));
+            self.warn(format!("{name} has options after '?', which DB_* have no place for"));
         }
         let engine = engine::of_scheme(&url.scheme).map(str::to_owned);
         let parts: [(Part, Option<String>); 6] = [
@@ -226,9 +197,7 @@ impl<'a> Draft<'a> {
             match self.given(part) {
                 None => self.insert(&super::key_names::name(part), value, "taken out of the URL"),
                 Some(given) if given != value => {
-                    self.warn(format!(
-                        "{part} is given and is not what {name} says; it stands"
-                    ));
+                    self.warn(format!("{part} is given and is not what {name} says; it stands"));
                 }
                 Some(_) => {}
             }
@@ -236,32 +205,22 @@ impl<'a> Draft<'a> {
     }
 
     fn insert(&mut self, name: &Name, value: String, source: &'static str) {
-        let entry = Entry {
-            value: Secret::new(value),
-            source: Rc::from(source),
-        };
+        let entry = Entry { value: Secret::new(value), source: Rc::from(source) };
         self.entries.insert(name.clone(), entry);
     }
 
     /// Every rule but that of the fallbacks, which are judged one by one when they are taken out.
     pub fn check_rules(&mut self, keys: &KeyNames) {
         let schema = self.schema;
-        for (name, rule) in schema
-            .rules
-            .iter()
-            .filter(|(name, _)| **name != keys.fallbacks)
-        {
+        for (name, rule) in schema.rules.iter().filter(|(name, _)| **name != keys.fallbacks) {
             let fault = match self.given(name.as_str()) {
                 Some(value) => rule.check(value).err(),
                 None if schema.requires(name, rule) => Some(self.absent(name, rule)),
                 None => None,
             };
             // A variable that could not be composed has been complained about.
-            let complained = rule.compose
-                && self
-                    .violations
-                    .iter()
-                    .any(|v| v.name.as_ref() == Some(name));
+            let complained =
+                rule.compose && self.violations.iter().any(|v| v.name.as_ref() == Some(name));
             if let Some(fault) = fault.filter(|_| !complained) {
                 self.refuse(Some(name.clone()), fault);
             }
@@ -276,11 +235,7 @@ impl<'a> Draft<'a> {
             }
             _ => "put it into a source",
         };
-        let problem = if self.entries.contains_key(name) {
-            "is empty"
-        } else {
-            "is missing"
-        };
+        let problem = if self.entries.contains_key(name) { "is empty" } else { "is missing" };
         Fault::new(problem, mend)
     }
 
@@ -288,10 +243,7 @@ impl<'a> Draft<'a> {
         let schema = self.schema;
         for group in &schema.any_of {
             let missing = |set: &Vec<Name>| -> Vec<Name> {
-                set.iter()
-                    .filter(|name| self.given(name.as_str()).is_none())
-                    .cloned()
-                    .collect()
+                set.iter().filter(|name| self.given(name.as_str()).is_none()).cloned().collect()
             };
             let missing: Vec<Vec<Name>> = group.sets.iter().map(missing).collect();
             if missing.iter().any(Vec::is_empty) {
@@ -314,29 +266,12 @@ impl<'a> Draft<'a> {
     }
 
     pub fn finish(self, keys: Option<DjangoKeys>) -> Result<Validated, Report> {
-        let Draft {
-            entries,
-            taken,
-            warnings,
-            violations,
-            ..
-        } = self;
+        let Draft { entries, taken, warnings, violations, .. } = self;
         if !violations.is_empty() {
-            return Err(Report {
-                violations,
-                warnings,
-            });
+            return Err(Report { violations, warnings });
         }
-        let variables = entries
-            .into_iter()
-            .map(|(name, entry)| (name, entry.value))
-            .collect();
-        Ok(Validated {
-            variables,
-            keys,
-            taken,
-            warnings,
-        })
+        let variables = entries.into_iter().map(|(name, entry)| (name, entry.value)).collect();
+        Ok(Validated { variables, keys, taken, warnings })
     }
 }
 

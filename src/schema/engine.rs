@@ -22,27 +22,15 @@ const ENGINES: &[(&str, &str)] = &[
     ("cockroachdb", "django_cockroachdb"),
     ("timescale", "timescale.db.backends.postgresql"),
     ("timescalegis", "timescale.db.backends.postgis"),
-    (
-        "prometheus-postgresql",
-        "django_prometheus.db.backends.postgresql",
-    ),
-    (
-        "prometheus-postgis",
-        "django_prometheus.db.backends.postgis",
-    ),
+    ("prometheus-postgresql", "django_prometheus.db.backends.postgresql"),
+    ("prometheus-postgis", "django_prometheus.db.backends.postgis"),
     ("prometheus-mysql", "django_prometheus.db.backends.mysql"),
     ("prometheus-sqlite", "django_prometheus.db.backends.sqlite3"),
-    (
-        "prometheus-spatialite",
-        "django_prometheus.db.backends.spatialite",
-    ),
+    ("prometheus-spatialite", "django_prometheus.db.backends.spatialite"),
 ];
 
 pub(super) fn of_scheme(scheme: &str) -> Option<&'static str> {
-    ENGINES
-        .iter()
-        .find(|(known, _)| known.eq_ignore_ascii_case(scheme))
-        .map(|(_, engine)| *engine)
+    ENGINES.iter().find(|(known, _)| known.eq_ignore_ascii_case(scheme)).map(|(_, engine)| *engine)
 }
 
 /// The scheme for an engine: the first of `allowed` that means it, or the first there is where
@@ -57,10 +45,7 @@ pub(super) fn scheme_of<'a>(engine: &str, allowed: &'a [String]) -> Option<&'a s
             || known.rsplit('.').next() == Some(engine)
     };
     if allowed.is_empty() {
-        return ENGINES
-            .iter()
-            .find(|(scheme, known)| fits(scheme, known))
-            .map(|(s, _)| *s);
+        return ENGINES.iter().find(|(scheme, known)| fits(scheme, known)).map(|(s, _)| *s);
     }
     allowed
         .iter()
@@ -81,25 +66,13 @@ mod tests {
 
     #[test]
     fn schemes_and_engines() {
-        assert_eq!(
-            scheme_of("django.db.backends.postgresql", &[]),
-            Some("postgres")
-        );
-        assert_eq!(
-            scheme_of("django.db.backends.postgresql_psycopg2", &[]),
-            Some("postgres")
-        );
-        assert_eq!(
-            scheme_of("postgresql", &["postgresql".into()]),
-            Some("postgresql")
-        );
+        assert_eq!(scheme_of("django.db.backends.postgresql", &[]), Some("postgres"));
+        assert_eq!(scheme_of("django.db.backends.postgresql_psycopg2", &[]), Some("postgres"));
+        assert_eq!(scheme_of("postgresql", &["postgresql".into()]), Some("postgresql"));
         assert_eq!(scheme_of("sqlite3", &[]), Some("sqlite"));
         assert_eq!(scheme_of("mysql", &["postgres".into()]), None);
         assert_eq!(scheme_of("nothing", &[]), None);
-        assert_eq!(
-            of_scheme("PostGIS"),
-            Some("django.contrib.gis.db.backends.postgis")
-        );
+        assert_eq!(of_scheme("PostGIS"), Some("django.contrib.gis.db.backends.postgis"));
         assert!(is_file("django.db.backends.sqlite3") && !is_file("postgres"));
     }
 }

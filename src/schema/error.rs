@@ -25,10 +25,7 @@ pub enum Problem {
     #[error("'{word}' means nothing for the type '{kind}'; take it out")]
     Misplaced { word: String, kind: &'static str },
     #[error("expected {wanted}, found {found}")]
-    Unexpected {
-        wanted: &'static str,
-        found: &'static str,
-    },
+    Unexpected { wanted: &'static str, found: &'static str },
     #[error("'{word}' is missing; {hint}")]
     Missing { word: &'static str, hint: String },
     #[error("'{name}' is no table; a schema holds rules, not values: write [{name}]")]
@@ -40,11 +37,7 @@ pub enum Problem {
     #[error("the pattern is no regular expression: {message}")]
     Pattern { message: String },
     #[error("the {word} breaks the variable's own rule: {problem}; {mend}")]
-    BreaksOwnRule {
-        word: &'static str,
-        problem: String,
-        mend: String,
-    },
+    BreaksOwnRule { word: &'static str, problem: String, mend: String },
     #[error("{problem}")]
     Contradiction { problem: &'static str },
 }

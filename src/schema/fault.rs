@@ -10,17 +10,11 @@ pub(super) struct Fault {
 
 impl Fault {
     pub fn new(problem: impl Into<Cow<'static, str>>, mend: impl Into<Cow<'static, str>>) -> Self {
-        Fault {
-            problem: problem.into(),
-            mend: mend.into(),
-        }
+        Fault { problem: problem.into(), mend: mend.into() }
     }
 
     /// The same fault, found in one item of a list; items count from 1.
     pub fn in_item(self, number: usize) -> Self {
-        Fault {
-            problem: format!("item {number} {}", self.problem).into(),
-            mend: self.mend,
-        }
+        Fault { problem: format!("item {number} {}", self.problem).into(), mend: self.mend }
     }
 }

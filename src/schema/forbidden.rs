@@ -47,16 +47,8 @@ const NAMES: &[&str] = &[
     "USER",
 ];
 
-const PREFIXES: &[&str] = &[
-    "BASH_FUNC_",
-    "LD_",
-    "LISTEN_",
-    "MALLOC_",
-    "PYTHON",
-    "TERMINFO",
-    "UWSGI_",
-    "WATCHDOG_",
-];
+const PREFIXES: &[&str] =
+    &["BASH_FUNC_", "LD_", "LISTEN_", "MALLOC_", "PYTHON", "TERMINFO", "UWSGI_", "WATCHDOG_"];
 
 pub(super) fn is_forbidden(name: &str) -> bool {
     NAMES.binary_search(&name).is_ok() || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
@@ -74,25 +66,10 @@ mod tests {
     #[test]
     fn names() {
         assert!(NAMES.is_sorted());
-        for bad in [
-            "PATH",
-            "LD_PRELOAD",
-            "PYTHONSTARTUP",
-            "IFS",
-            "USER",
-            "LISTEN_FDS",
-            "ENV",
-        ] {
+        for bad in ["PATH", "LD_PRELOAD", "PYTHONSTARTUP", "IFS", "USER", "LISTEN_FDS", "ENV"] {
             assert!(is_forbidden(bad), "{bad}");
         }
-        for good in [
-            "SECRET_KEY",
-            "ENVIRONMENT",
-            "USERS",
-            "PATH_PREFIX",
-            "LDAP_URL",
-            "HOSTNAME",
-        ] {
+        for good in ["SECRET_KEY", "ENVIRONMENT", "USERS", "PATH_PREFIX", "LDAP_URL", "HOSTNAME"] {
             assert!(!is_forbidden(good), "{good}");
         }
     }

@@ -9,35 +9,20 @@ use super::fault::Fault;
 /// `example.com`, `.example.com` for it and all below it, an address, an IPv6 one in brackets.
 pub(super) fn check_host(text: &str) -> Result<(), Fault> {
     if text == "*" {
-        return Err(Fault::new(
-            "is '*', which accepts any Host header",
-            "name the site's hosts",
-        ));
+        return Err(Fault::new("is '*', which accepts any Host header", "name the site's hosts"));
     }
     if text.contains("://") || text.contains('/') {
-        return Err(Fault::new(
-            "is a URL",
-            "write the host alone, as in example.com",
-        ));
+        return Err(Fault::new("is a URL", "write the host alone, as in example.com"));
     }
     if text.starts_with("*.") {
-        return Err(Fault::new(
-            "begins with '*.'",
-            "Django writes it with a dot: .example.com",
-        ));
+        return Err(Fault::new("begins with '*.'", "Django writes it with a dot: .example.com"));
     }
     // Django compares the host without its port, so that such an entry matches nothing.
     if !text.starts_with('[') && text.contains(':') {
         return Err(if text.parse::<Ipv6Addr>().is_ok() {
-            Fault::new(
-                "is an IPv6 address without brackets",
-                "write it as in [::1]",
-            )
+            Fault::new("is an IPv6 address without brackets", "write it as in [::1]")
         } else {
-            Fault::new(
-                "has a port",
-                "Django compares hosts without it: take it out",
-            )
+            Fault::new("has a port", "Django compares hosts without it: take it out")
         });
     }
     check_host_name(text.strip_prefix('.').unwrap_or(text))
@@ -46,9 +31,7 @@ pub(super) fn check_host(text: &str) -> Result<(), Fault> {
 /// `https://example.com`, `https://example.com:8443`, `https://*.example.com`.
 pub(super) fn check_origin(text: &str, schemes: &[String]) -> Result<(), Fault> {
     const FORM: &str = "write it as in https://example.com";
-    let (scheme, rest) = text
-        .split_once("://")
-        .ok_or_else(|| Fault::new("has no scheme", FORM))?;
+    let (scheme, rest) = text.split_once("://").ok_or_else(|| Fault::new("has no scheme", FORM))?;
     if Scheme::new(scheme).is_none() {
         return Err(Fault::new("has a scheme that is none", FORM));
     }
@@ -66,10 +49,7 @@ pub(super) fn check_origin(text: &str, schemes: &[String]) -> Result<(), Fault> 
         _ => (rest, None),
     };
     if port.is_some_and(|port| super::port::parse(port).is_none()) {
-        return Err(Fault::new(
-            "has a port that is none",
-            "a port is a number from 1 to 65535",
-        ));
+        return Err(Fault::new("has a port that is none", "a port is a number from 1 to 65535"));
     }
     check_host_name(host)
 }
@@ -79,10 +59,7 @@ pub(super) fn check_host_name(text: &str) -> Result<(), Fault> {
     if let Some(address) = text.strip_prefix('[') {
         return match address.strip_suffix(']').map(str::parse::<Ipv6Addr>) {
             Some(Ok(_)) => Ok(()),
-            _ => Err(Fault::new(
-                "is no IPv6 address in brackets",
-                "write it as in [::1]",
-            )),
+            _ => Err(Fault::new("is no IPv6 address in brackets", "write it as in [::1]")),
         };
     }
     if !text.is_ascii() {
@@ -94,9 +71,7 @@ pub(super) fn check_host_name(text: &str) -> Result<(), Fault> {
     let good = text.len() <= 253
         && text.split('.').all(|label| {
             (1..=63).contains(&label.len())
-                && label
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         });
     if good {
         Ok(())
@@ -114,14 +89,7 @@ mod tests {
 
     #[test]
     fn hosts() {
-        for good in [
-            "example.com",
-            ".example.com",
-            "localhost",
-            "10.0.0.1",
-            "[::1]",
-            "A-b.C",
-        ] {
+        for good in ["example.com", ".example.com", "localhost", "10.0.0.1", "[::1]", "A-b.C"] {
             assert_eq!(check_host(good), Ok(()), "{good}");
         }
         for (bad, why) in [

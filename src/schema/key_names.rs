@@ -17,14 +17,8 @@ pub(super) struct KeyNames {
 
 impl KeyNames {
     pub fn choose(keys: &Keys, schema: &Schema, entries: &BTreeMap<Name, Entry>) -> Self {
-        let current = keys
-            .current
-            .clone()
-            .unwrap_or_else(|| name(found(schema, entries)));
-        let fallbacks = keys
-            .fallbacks
-            .clone()
-            .unwrap_or_else(|| current.with_suffix("_FALLBACKS"));
+        let current = keys.current.clone().unwrap_or_else(|| name(found(schema, entries)));
+        let fallbacks = keys.fallbacks.clone().unwrap_or_else(|| current.with_suffix("_FALLBACKS"));
         KeyNames { current, fallbacks }
     }
 

@@ -25,11 +25,7 @@ pub(super) fn weakness(key: &str, length: usize) -> Option<String> {
     if key.starts_with(INSECURE_PREFIX) {
         found.push(format!("starts with '{INSECURE_PREFIX}'"));
     }
-    if found.is_empty() {
-        None
-    } else {
-        Some(found.join(" and "))
-    }
+    if found.is_empty() { None } else { Some(found.join(" and ")) }
 }
 
 fn has_different(key: &str) -> bool {
@@ -50,21 +46,12 @@ mod tests {
     fn measures_of_w009() {
         let strong: String = ('!'..='~').take(50).collect();
         assert_eq!(weakness(&strong, 50), None);
-        assert_eq!(
-            weakness(&strong, 51).unwrap(),
-            "is shorter than 51 characters"
-        );
+        assert_eq!(weakness(&strong, 51).unwrap(), "is shorter than 51 characters");
         let four = "abcd".repeat(20);
-        assert_eq!(
-            weakness(&four, 50).unwrap(),
-            "has fewer than 5 different characters"
-        );
+        assert_eq!(weakness(&four, 50).unwrap(), "has fewer than 5 different characters");
         assert_eq!(weakness(&format!("{four}e"), 50), None);
         let left = format!("django-insecure-{strong}");
-        assert_eq!(
-            weakness(&left, 50).unwrap(),
-            "starts with 'django-insecure-'"
-        );
+        assert_eq!(weakness(&left, 50).unwrap(), "starts with 'django-insecure-'");
         assert!(weakness("", 32).unwrap().contains(" and "));
     }
 

@@ -29,21 +29,9 @@ pub(super) fn take_keys(
     if current.expose().is_empty() {
         return None;
     }
-    let fallbacks = fallbacks
-        .into_iter()
-        .filter(|key| *key != current)
-        .collect();
-    let KeyNames {
-        current: current_name,
-        fallbacks: fallbacks_name,
-    } = names;
-    Some(DjangoKeys {
-        current_name,
-        fallbacks_name,
-        encoding,
-        current,
-        fallbacks,
-    })
+    let fallbacks = fallbacks.into_iter().filter(|key| *key != current).collect();
+    let KeyNames { current: current_name, fallbacks: fallbacks_name } = names;
+    Some(DjangoKeys { current_name, fallbacks_name, encoding, current, fallbacks })
 }
 
 /// What would break the key when it has become a fallback.
@@ -78,10 +66,7 @@ fn check_current(draft: &mut Draft<'_>, names: &KeyNames, encoding: Encoding) {
 fn check_fallbacks(draft: &mut Draft<'_>, names: &KeyNames, encoding: Encoding) -> Vec<Secret> {
     let name = &names.fallbacks;
     let Some(items) = draft.given(name.as_str()).map(|text| items(text, encoding)) else {
-        if draft
-            .rule(name)
-            .is_some_and(|rule| rule.required == Some(true))
-        {
+        if draft.rule(name).is_some_and(|rule| rule.required == Some(true)) {
             let fault = Fault::new("is missing or empty", "put it into a source");
             draft.refuse(Some(name.clone()), fault);
         }
@@ -108,16 +93,11 @@ fn check_fallbacks(draft: &mut Draft<'_>, names: &KeyNames, encoding: Encoding) 
 fn check_items(draft: &mut Draft<'_>, names: &KeyNames, encoding: Encoding, items: &[Secret]) {
     let name = &names.fallbacks;
     let Some(rule) = draft.rule(name) else { return };
-    if let Kind::List {
-        form: Some(form), ..
-    } = rule.kind
+    if let Kind::List { form: Some(form), .. } = rule.kind
         && form != ListForm::from(encoding)
     {
         let mend = "give both the same 'encoding'";
-        let fault = Fault::new(
-            "is encoded one way by the schema and another by [keys]",
-            mend,
-        );
+        let fault = Fault::new("is encoded one way by the schema and another by [keys]", mend);
         draft.refuse(Some(name.clone()), fault);
     }
     let fault = items
@@ -137,10 +117,7 @@ fn items(text: &str, encoding: Encoding) -> Result<Vec<Secret>, Fault> {
         return Err(Fault::new("is JSON where commas are expected", USE_JSON));
     }
     let items = ListForm::from(encoding).items(text)?;
-    Ok(items
-        .into_iter()
-        .map(|item| Secret::new(trimmed(item)))
-        .collect())
+    Ok(items.into_iter().map(|item| Secret::new(trimmed(item))).collect())
 }
 
 fn trimmed(item: Cow<'_, str>) -> String {
@@ -150,15 +127,8 @@ fn trimmed(item: Cow<'_, str>) -> String {
 /// Without empty ones and duplicates, in their order.
 fn distinct(items: Vec<Secret>) -> Vec<Secret> {
     let mut seen = BTreeSet::new();
-    let keep: Vec<bool> = items
-        .iter()
-        .map(|item| !item.expose().is_empty() && seen.insert(item.expose()))
-        .collect();
+    let keep: Vec<bool> =
+        items.iter().map(|item| !item.expose().is_empty() && seen.insert(item.expose())).collect();
     drop(seen);
-    items
-        .into_iter()
-        .zip(keep)
-        .filter(|(_, keep)| *keep)
-        .map(|(item, _)| item)
-        .collect()
+    items.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(item, _)| item).collect()
 }

@@ -102,10 +102,7 @@ impl Kind {
 
     /// Whether `equals` can say anything: of a value that is no list and no secret by its type.
     pub fn has_equals(&self) -> bool {
-        !matches!(
-            self,
-            Kind::List { .. } | Kind::DjangoSecretKey | Kind::DatabaseUrl { .. }
-        )
+        !matches!(self, Kind::List { .. } | Kind::DjangoSecretKey | Kind::DatabaseUrl { .. })
     }
 
     /// The schemes that a URL may have; empty where any will do.
@@ -145,10 +142,7 @@ impl Kind {
             },
             Kind::Port => match port::parse(value) {
                 Some(_) => Ok(()),
-                None => Err(Fault::new(
-                    "is no port",
-                    "a port is a number from 1 to 65535",
-                )),
+                None => Err(Fault::new("is no port", "a port is a number from 1 to 65535")),
             },
             Kind::Host => host::check_host(value),
             Kind::Origin { schemes } => host::check_origin(value, schemes),
@@ -157,10 +151,7 @@ impl Kind {
                     Ok(())
                 } else {
                     let known = values.join(", ");
-                    Err(Fault::new(
-                        "is none of the schema's values",
-                        format!("use one of {known}"),
-                    ))
+                    Err(Fault::new("is none of the schema's values", format!("use one of {known}")))
                 }
             }
             Kind::Regex { pattern } => {
@@ -210,10 +201,7 @@ fn check_path(value: &str, exists: bool) -> Result<(), Fault> {
         return Err(Fault::new("is no absolute path", "begin it with a slash"));
     }
     if exists && !path.exists() {
-        return Err(Fault::new(
-            "names nothing that exists",
-            "make it, or mend the path",
-        ));
+        return Err(Fault::new("names nothing that exists", "make it, or mend the path"));
     }
     Ok(())
 }
@@ -228,10 +216,7 @@ fn check_email(value: &str) -> Result<(), Fault> {
     if good {
         Ok(())
     } else {
-        Err(Fault::new(
-            "is no mail address",
-            "write it as in person@example.com",
-        ))
+        Err(Fault::new("is no mail address", "write it as in person@example.com"))
     }
 }
 
@@ -257,29 +242,19 @@ mod tests {
             (Kind::Email, &["a", "@b", "a@", "a b@c", "a@b@c", "A <a@b>"]),
         ];
         for (kind, values) in good {
-            values
-                .iter()
-                .for_each(|value| assert_eq!(kind.check(value), Ok(()), "{value}"));
+            values.iter().for_each(|value| assert_eq!(kind.check(value), Ok(()), "{value}"));
         }
         for (kind, values) in bad {
-            values
-                .iter()
-                .for_each(|value| assert!(kind.check(value).is_err(), "{value}"));
+            values.iter().for_each(|value| assert!(kind.check(value).is_err(), "{value}"));
         }
     }
 
     #[test]
     fn the_item_that_is_wrong_is_counted() {
-        let list = |of| Kind::List {
-            of: Box::new(of),
-            form: None,
-        };
+        let list = |of| Kind::List { of: Box::new(of), form: None };
         assert_eq!(list(Kind::Integer).check("1, 2"), Ok(()));
         let fault = list(Kind::Integer).check("1,x,3").unwrap_err();
         assert_eq!(fault.problem, "item 2 is no whole number");
-        assert_eq!(
-            list(Kind::String).check("a,").unwrap_err().problem,
-            "item 2 is empty"
-        );
+        assert_eq!(list(Kind::String).check("a,").unwrap_err().problem, "item 2 is empty");
     }
 }

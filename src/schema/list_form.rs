@@ -40,10 +40,7 @@ impl ListForm {
     pub fn items(self, text: &str) -> Result<Vec<Cow<'_, str>>, Fault> {
         match self {
             ListForm::Comma if text.trim().is_empty() => Ok(Vec::new()),
-            ListForm::Comma => Ok(text
-                .split(',')
-                .map(|item| Cow::Borrowed(item.trim()))
-                .collect()),
+            ListForm::Comma => Ok(text.split(',').map(|item| Cow::Borrowed(item.trim())).collect()),
             ListForm::Space => Ok(text.split_whitespace().map(Cow::Borrowed).collect()),
             ListForm::Json => json_items(text)
                 .ok_or_else(|| Fault::new("is no JSON list", r#"write it as ["one", "two"]"#)),
@@ -89,16 +86,10 @@ mod tests {
         assert_eq!(items(ListForm::Comma, "a, b,,c d"), Some("a|b||c d".into()));
         assert_eq!(items(ListForm::Comma, " "), Some(String::new()));
         assert_eq!(items(ListForm::Space, " a  b,c "), Some("a|b,c".into()));
-        assert_eq!(
-            items(ListForm::Json, r#"["a,b", 1, true]"#),
-            Some("a,b|1|true".into())
-        );
+        assert_eq!(items(ListForm::Json, r#"["a,b", 1, true]"#), Some("a,b|1|true".into()));
         assert_eq!(items(ListForm::Json, r#"["a", ["b"]]"#), None);
         assert_eq!(items(ListForm::Json, "a,b"), None);
-        assert_eq!(
-            items(ListForm::Any, "[::1] localhost,a"),
-            Some("[::1]|localhost|a".into())
-        );
+        assert_eq!(items(ListForm::Any, "[::1] localhost,a"), Some("[::1]|localhost|a".into()));
         assert_eq!(items(ListForm::Any, r#"["a", "b"]"#), Some("a|b".into()));
     }
 }

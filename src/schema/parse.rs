@@ -28,11 +28,7 @@ impl Schema {
             None => Unlisted::Drop,
         };
         let any_of = match words.take("any-of") {
-            Some(value) => value
-                .items()?
-                .iter()
-                .map(any_of)
-                .collect::<Result<_, _>>()?,
+            Some(value) => value.items()?.iter().map(any_of).collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
         let mut rules: BTreeMap<Name, Rule> = BTreeMap::new();
@@ -60,16 +56,12 @@ fn syntax(source: Source<'_>, error: &toml::de::Error) -> Error {
 }
 
 fn unlisted(value: &Value<'_>) -> Result<Unlisted, Error> {
-    value.choice(
-        "way with unlisted variables",
-        &["drop", "pass", "refuse"],
-        |word| match word {
-            "drop" => Some(Unlisted::Drop),
-            "pass" => Some(Unlisted::Pass),
-            "refuse" => Some(Unlisted::Refuse),
-            _ => None,
-        },
-    )
+    value.choice("way with unlisted variables", &["drop", "pass", "refuse"], |word| match word {
+        "drop" => Some(Unlisted::Drop),
+        "pass" => Some(Unlisted::Pass),
+        "refuse" => Some(Unlisted::Refuse),
+        _ => None,
+    })
 }
 
 fn any_of(group: &Value<'_>) -> Result<AnyOf, Error> {
@@ -78,11 +70,7 @@ fn any_of(group: &Value<'_>) -> Result<AnyOf, Error> {
         return Err(words.missing("sets", r#"write sets = [["ONE"], ["ANOTHER"]]"#.to_owned()));
     };
     words.finish(&["sets"])?;
-    let sets = sets
-        .items()?
-        .iter()
-        .map(set)
-        .collect::<Result<Vec<_>, _>>()?;
+    let sets = sets.items()?.iter().map(set).collect::<Result<Vec<_>, _>>()?;
     if sets.len() < 2 {
         let problem = "a group needs two sets at least; for one set, require its variables";
         return Err(group.error(Problem::Contradiction { problem }));
@@ -97,11 +85,7 @@ fn set(names: &Value<'_>) -> Result<Vec<Name>, Error> {
     }
     items
         .iter()
-        .map(|item| {
-            item.text()?
-                .parse()
-                .map_err(|_| item.unexpected("a variable's name"))
-        })
+        .map(|item| item.text()?.parse().map_err(|_| item.unexpected("a variable's name")))
         .collect()
 }
 
@@ -113,10 +97,7 @@ fn variable(word: &str, value: &Value<'_>) -> Result<Name, Problem> {
             let hint = nearest(word, &TOP_WORDS)
                 .map(|near| format!("; did you mean [[{near}]]?"))
                 .unwrap_or_default();
-            Problem::NotAName {
-                name: word.to_owned(),
-                hint,
-            }
+            Problem::NotAName { name: word.to_owned(), hint }
         } else {
             unknown(word, &TOP_WORDS)
         });
@@ -125,17 +106,13 @@ fn variable(word: &str, value: &Value<'_>) -> Result<Name, Problem> {
         // Keybearer's words are lower case, variables mostly are not.
         let is_variable = word.bytes().any(|b| b.is_ascii_uppercase());
         return Err(if is_variable {
-            Problem::NotATable {
-                name: word.to_owned(),
-            }
+            Problem::NotATable { name: word.to_owned() }
         } else {
             unknown(word, &TOP_WORDS)
         });
     }
     if forbidden::is_own(word) {
-        return Err(Problem::OwnName {
-            name: word.to_owned(),
-        });
+        return Err(Problem::OwnName { name: word.to_owned() });
     }
     Ok(name)
 }
@@ -176,9 +153,7 @@ sets = [["DATABASE_URL"], ["DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST"]]
 "#;
 
     fn problem(text: &str) -> String {
-        Schema::parse(text, Path::new("s.toml"))
-            .unwrap_err()
-            .to_string()
+        Schema::parse(text, Path::new("s.toml")).unwrap_err().to_string()
     }
 
     #[test]
@@ -242,18 +217,9 @@ sets = [["DATABASE_URL"], ["DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST"]]
                 "[any-off]\n",
                 "'s.toml':1:2: 'any-off' is no variable name: letters, digits and '_', no digit first; did you mean [[any-of]]?",
             ),
-            (
-                "[A]\ntype = \"strng\"",
-                "'s.toml':2:8: unknown type; did you mean 'string'?",
-            ),
-            (
-                "[A]\ntype = 5",
-                "'s.toml':2:8: expected a string, found an integer",
-            ),
-            (
-                "[A]\n",
-                "'s.toml':1:1: 'type' is missing; write for example type = \"string\"",
-            ),
+            ("[A]\ntype = \"strng\"", "'s.toml':2:8: unknown type; did you mean 'string'?"),
+            ("[A]\ntype = 5", "'s.toml':2:8: expected a string, found an integer"),
+            ("[A]\n", "'s.toml':1:1: 'type' is missing; write for example type = \"string\""),
             (
                 "A = \"canary\"",
                 "'s.toml':1:1: 'A' is no table; a schema holds rules, not values: write [A]",
@@ -294,10 +260,7 @@ sets = [["DATABASE_URL"], ["DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST"]]
                 "[KEYBEARER_X]\ntype = \"string\"",
                 "'s.toml':1:2: 'KEYBEARER_X' is keybearer's own name",
             ),
-            (
-                "[[any-of]]\nsets = [[\"A\"]]",
-                "'s.toml':1:1: a group needs two sets",
-            ),
+            ("[[any-of]]\nsets = [[\"A\"]]", "'s.toml':1:1: a group needs two sets"),
             (
                 "[A]\ntype = \"database-url\"\nsplit = true\n[B]\ntype = \"database-url\"\nsplit = true",
                 "'s.toml':4:2: only one variable",
@@ -307,10 +270,7 @@ sets = [["DATABASE_URL"], ["DB_NAME", "DB_USER", "DB_PASSWORD", "DB_HOST"]]
         ] {
             let shown = problem(text);
             assert!(shown.starts_with(wanted), "{text}\n{shown}");
-            assert!(
-                !shown.contains("canary") && !shown.contains('\n'),
-                "{shown}"
-            );
+            assert!(!shown.contains("canary") && !shown.contains('\n'), "{shown}");
         }
     }
 

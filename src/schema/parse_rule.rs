@@ -65,16 +65,10 @@ pub(super) fn parse_rule(mut words: Words<'_>) -> Result<Rule, Error> {
         rule.required = Some(required.boolean()?);
     }
     if rule.kind.has_length() {
-        rule.length = words
-            .take("length")
-            .map(|value| bounds(&value, Value::size))
-            .transpose()?;
+        rule.length = words.take("length").map(|value| bounds(&value, Value::size)).transpose()?;
     }
     if rule.kind.has_range() {
-        rule.range = words
-            .take("range")
-            .map(|value| bounds(&value, Value::integer))
-            .transpose()?;
+        rule.range = words.take("range").map(|value| bounds(&value, Value::integer)).transpose()?;
     }
     if let Kind::DatabaseUrl { .. } = rule.kind {
         rule.compose = flag(&mut words, "compose")?;
@@ -84,8 +78,7 @@ pub(super) fn parse_rule(mut words: Words<'_>) -> Result<Rule, Error> {
         && let Some(value) = words.take("equals")
     {
         let equals = equals(&value, &rule.kind)?;
-        rule.check(&equals.to_string())
-            .map_err(|fault| breaks("equals", &value, fault))?;
+        rule.check(&equals.to_string()).map_err(|fault| breaks("equals", &value, fault))?;
         rule.equals = Some(equals);
     }
     if let Kind::String = rule.kind
@@ -122,49 +115,34 @@ fn kind(word: &'static str, words: &mut Words<'_>) -> Result<Kind, Error> {
         .take("encoding")
         .map(|value| value.choice("encoding", &ListForm::WORDS, ListForm::from_word))
         .transpose()?;
-    Ok(Kind::List {
-        of: Box::new(of),
-        form,
-    })
+    Ok(Kind::List { of: Box::new(of), form })
 }
 
 fn item_kind(word: &'static str, words: &mut Words<'_>) -> Result<Kind, Error> {
     Ok(match word {
         "django-secret-key" => Kind::DjangoSecretKey,
-        "url" => Kind::Url {
-            schemes: schemes(words)?,
-        },
-        "database-url" => Kind::DatabaseUrl {
-            schemes: schemes(words)?,
-        },
+        "url" => Kind::Url { schemes: schemes(words)? },
+        "database-url" => Kind::DatabaseUrl { schemes: schemes(words)? },
         "bool" => Kind::Bool,
         "integer" => Kind::Integer,
         "port" => Kind::Port,
         "host" => Kind::Host,
-        "origin" => Kind::Origin {
-            schemes: schemes(words)?,
-        },
+        "origin" => Kind::Origin { schemes: schemes(words)? },
         "enum" => match words.take("values") {
-            Some(values) => Kind::Enum {
-                values: values.texts()?,
-            },
+            Some(values) => Kind::Enum { values: values.texts()? },
             None => {
                 let hint = r#"write values = ["one", "another"]"#.to_owned();
                 return Err(words.missing("values", hint));
             }
         },
         "regex" => match words.take("pattern") {
-            Some(value) => Kind::Regex {
-                pattern: pattern(&value)?,
-            },
+            Some(value) => Kind::Regex { pattern: pattern(&value)? },
             None => {
                 let hint = "write pattern = '[a-z]+'".to_owned();
                 return Err(words.missing("pattern", hint));
             }
         },
-        "path" => Kind::Path {
-            exists: flag(words, "exists")?,
-        },
+        "path" => Kind::Path { exists: flag(words, "exists")? },
         "email" => Kind::Email,
         _ => Kind::String,
     })
@@ -191,11 +169,7 @@ fn pattern(value: &Value<'_>) -> Result<Regex, Error> {
     let text = value.text()?;
     Regex::new(text)
         .and_then(|_| Regex::new(&format!(r"\A(?:{text})\z")))
-        .map_err(|error| {
-            value.error(Problem::Pattern {
-                message: error.to_string(),
-            })
-        })
+        .map_err(|error| value.error(Problem::Pattern { message: error.to_string() }))
 }
 
 fn bounds<'a, T: PartialOrd>(
@@ -263,16 +237,11 @@ fn default(value: &Value<'_>, rule: &Rule) -> Result<String, Error> {
     if text.contains('\0') {
         return Err(value.unexpected("a string without a NUL byte"));
     }
-    rule.check(&text)
-        .map_err(|fault| breaks("default", value, fault))?;
+    rule.check(&text).map_err(|fault| breaks("default", value, fault))?;
     Ok(text)
 }
 
 fn breaks(word: &'static str, value: &Value<'_>, fault: super::fault::Fault) -> Error {
     let (problem, mend) = (fault.problem.into_owned(), fault.mend.into_owned());
-    value.error(Problem::BreaksOwnRule {
-        word,
-        problem,
-        mend,
-    })
+    value.error(Problem::BreaksOwnRule { word, problem, mend })
 }

@@ -38,10 +38,7 @@ impl Rule {
     }
 
     pub fn optional(kind: Kind) -> Self {
-        Rule {
-            required: Some(false),
-            ..Rule::of(kind)
-        }
+        Rule { required: Some(false), ..Rule::of(kind) }
     }
 
     pub fn check(&self, value: &str) -> Result<(), Fault> {
@@ -50,10 +47,7 @@ impl Rule {
         match &self.equals {
             Some(equals) if !equals.holds(value) => {
                 let wanted = equals.to_string();
-                Err(Fault::new(
-                    format!("must be {wanted}"),
-                    format!("set it to {wanted}"),
-                ))
+                Err(Fault::new(format!("must be {wanted}"), format!("set it to {wanted}")))
             }
             _ => Ok(()),
         }
@@ -74,15 +68,12 @@ impl Rule {
         };
         let items = form.unwrap_or(ListForm::Comma).items(value)?;
         items.iter().enumerate().try_for_each(|(index, item)| {
-            self.check_item_bounds(item)
-                .map_err(|fault| fault.in_item(index + 1))
+            self.check_item_bounds(item).map_err(|fault| fault.in_item(index + 1))
         })
     }
 
     fn check_item_bounds(&self, value: &str) -> Result<(), Fault> {
-        if let Some(wanted) = self
-            .length
-            .and_then(|length| length.broken_by(value.chars().count()))
+        if let Some(wanted) = self.length.and_then(|length| length.broken_by(value.chars().count()))
         {
             return Err(Fault::new(
                 "has the wrong length",
@@ -91,10 +82,7 @@ impl Rule {
         }
         let outside = |range: Bounds<i64>| range.broken_by(value.parse().ok()?);
         if let Some(wanted) = self.range.and_then(outside) {
-            return Err(Fault::new(
-                "is out of range",
-                format!("the schema wants {wanted}"),
-            ));
+            return Err(Fault::new("is out of range", format!("the schema wants {wanted}")));
         }
         Ok(())
     }
@@ -106,43 +94,24 @@ mod tests {
 
     #[test]
     fn bounds() {
-        let rule = Rule {
-            length: Some(Bounds {
-                min: Some(2),
-                max: Some(3),
-            }),
-            ..Rule::of(Kind::String)
-        };
+        let rule =
+            Rule { length: Some(Bounds { min: Some(2), max: Some(3) }), ..Rule::of(Kind::String) };
         assert!(rule.check("ä").is_err());
         assert_eq!(rule.check("äöü"), Ok(()));
-        assert!(
-            rule.check("abcd")
-                .unwrap_err()
-                .mend
-                .contains("at most 3 characters")
-        );
+        assert!(rule.check("abcd").unwrap_err().mend.contains("at most 3 characters"));
 
         let of = Box::new(Kind::Integer);
         let rule = Rule {
-            range: Some(Bounds {
-                min: Some(1),
-                max: None,
-            }),
+            range: Some(Bounds { min: Some(1), max: None }),
             ..Rule::of(Kind::List { of, form: None })
         };
         assert_eq!(rule.check("1,2"), Ok(()));
-        assert_eq!(
-            rule.check("1,0").unwrap_err().problem,
-            "item 2 is out of range"
-        );
+        assert_eq!(rule.check("1,0").unwrap_err().problem, "item 2 is out of range");
     }
 
     #[test]
     fn equals_compares_what_is_meant() {
-        let rule = Rule {
-            equals: Some(Equals::Bool(false)),
-            ..Rule::of(Kind::Bool)
-        };
+        let rule = Rule { equals: Some(Equals::Bool(false)), ..Rule::of(Kind::Bool) };
         assert_eq!(rule.check("off"), Ok(()));
         assert_eq!(rule.check("1").unwrap_err().mend, "set it to False");
     }

@@ -38,17 +38,9 @@ impl Schema {
         any_of: Vec<AnyOf>,
         is_django: bool,
     ) -> Self {
-        let grouped = any_of
-            .iter()
-            .flat_map(|group| group.sets.iter().flatten().cloned())
-            .collect();
-        Schema {
-            unlisted,
-            rules,
-            any_of,
-            is_django,
-            grouped,
-        }
+        let grouped =
+            any_of.iter().flat_map(|group| group.sets.iter().flatten().cloned()).collect();
+        Schema { unlisted, rules, any_of, is_django, grouped }
     }
 
     /// Whether a table or a group of the schema names the variable.
@@ -63,7 +55,6 @@ impl Schema {
 
     /// True unless said, unless there is a default, or unless a group decides.
     pub(super) fn requires(&self, name: &Name, rule: &Rule) -> bool {
-        rule.required
-            .unwrap_or(rule.default.is_none() && !self.grouped.contains(name))
+        rule.required.unwrap_or(rule.default.is_none() && !self.grouped.contains(name))
     }
 }

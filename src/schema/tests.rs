@@ -31,15 +31,10 @@ fn keys() -> Keys {
 
 fn fetched<T: AsRef<str>>(pairs: &[(&str, T)]) -> Fetched {
     let source: Rc<str> = Rc::from("'/e.env'");
-    let entry = |value: &str| Entry {
-        value: Secret::new(value.to_owned()),
-        source: source.clone(),
-    };
+    let entry =
+        |value: &str| Entry { value: Secret::new(value.to_owned()), source: source.clone() };
     Fetched {
-        entries: pairs
-            .iter()
-            .map(|(n, value)| (name(n), entry(value.as_ref())))
-            .collect(),
+        entries: pairs.iter().map(|(n, value)| (name(n), entry(value.as_ref()))).collect(),
         ..Fetched::default()
     }
 }
@@ -95,10 +90,7 @@ fn everything_is_reported_at_once() {
     let shown = refused(
         &Schema::django(),
         &[
-            (
-                "DJANGO_SECRET_KEY",
-                "django-insecure-1234567890123456789012345",
-            ),
+            ("DJANGO_SECRET_KEY", "django-insecure-1234567890123456789012345"),
             ("DJANGO_DEBUG", "1"),
             ("DJANGO_ALLOWED_HOSTS", "*"),
             ("CSRF_TRUSTED_ORIGINS", "example.com"),
@@ -127,50 +119,21 @@ fn everything_is_reported_at_once() {
 #[test]
 fn the_key_of_the_built_in_schema() {
     let weak = |key: &str| run(&Schema::django(), &keys(), &[("SECRET_KEY", key)]);
-    assert!(
-        weak(&KEY[..31])
-            .unwrap_err()
-            .to_string()
-            .contains("shorter than 32")
-    );
-    assert!(
-        weak(&"abcd".repeat(20))
-            .unwrap_err()
-            .to_string()
-            .contains("5 different")
-    );
-    assert!(
-        weak("")
-            .unwrap_err()
-            .to_string()
-            .contains("SECRET_KEY: is empty")
-    );
+    assert!(weak(&KEY[..31]).unwrap_err().to_string().contains("shorter than 32"));
+    assert!(weak(&"abcd".repeat(20)).unwrap_err().to_string().contains("5 different"));
+    assert!(weak("").unwrap_err().to_string().contains("SECRET_KEY: is empty"));
     let passable = weak(&KEY[..44]).unwrap();
     assert!(warnings(&passable).contains("SECRET_KEY is shorter than 50 characters"));
     assert!(refused(&Schema::django(), &[("A", "b")]).starts_with("SECRET_KEY: is missing"));
 
-    let configured = Keys {
-        current: Some(name("SITE_KEY")),
-        ..keys()
-    };
+    let configured = Keys { current: Some(name("SITE_KEY")), ..keys() };
     let found = run(&Schema::django(), &configured, &[("SECRET_KEY", KEY)]);
-    assert!(
-        found
-            .unwrap_err()
-            .to_string()
-            .starts_with("SITE_KEY: is missing")
-    );
+    assert!(found.unwrap_err().to_string().starts_with("SITE_KEY: is missing"));
     let found = run(&Schema::django(), &configured, &[("SITE_KEY", KEY)]).unwrap();
-    assert_eq!(
-        found.keys.unwrap().fallbacks_name.as_str(),
-        "SITE_KEY_FALLBACKS"
-    );
+    assert_eq!(found.keys.unwrap().fallbacks_name.as_str(), "SITE_KEY_FALLBACKS");
 
     let guides = run(&Schema::django(), &keys(), &[("DJANGO_SECRET_KEY", KEY)]).unwrap();
-    assert_eq!(
-        guides.keys.unwrap().current_name.as_str(),
-        "DJANGO_SECRET_KEY"
-    );
+    assert_eq!(guides.keys.unwrap().current_name.as_str(), "DJANGO_SECRET_KEY");
 }
 
 #[test]
@@ -178,35 +141,15 @@ fn databases_of_the_built_in_schema() {
     let none = django(&[]).unwrap();
     assert!(warnings(&none).contains("no database is given"));
     for whole in [
-        &[
-            ("DB_NAME", "n"),
-            ("DB_USER", "u"),
-            ("DB_PASSWORD", "p"),
-            ("DB_HOST", "h"),
-        ][..],
-        &[
-            ("DB_NAME", "n"),
-            ("DB_USER", "u"),
-            ("DB_HOST", "/var/run/postgresql"),
-        ][..],
-        &[
-            ("DB_ENGINE", "django.db.backends.sqlite3"),
-            ("DB_NAME", "/n"),
-        ][..],
+        &[("DB_NAME", "n"), ("DB_USER", "u"), ("DB_PASSWORD", "p"), ("DB_HOST", "h")][..],
+        &[("DB_NAME", "n"), ("DB_USER", "u"), ("DB_HOST", "/var/run/postgresql")][..],
+        &[("DB_ENGINE", "django.db.backends.sqlite3"), ("DB_NAME", "/n")][..],
         &[("DATABASE_URL", "postgres://h/n"), ("DB_PASSWORD", "p")][..],
     ] {
         assert_eq!(warnings(&django(whole).unwrap()), "");
     }
-    let half = django(&[
-        ("POSTGRES_DB", "n"),
-        ("POSTGRES_USER", "u"),
-        ("POSTGRES_PASSWORD", "p"),
-    ]);
-    assert!(
-        half.unwrap_err()
-            .to_string()
-            .contains("POSTGRES_HOST missing")
-    );
+    let half = django(&[("POSTGRES_DB", "n"), ("POSTGRES_USER", "u"), ("POSTGRES_PASSWORD", "p")]);
+    assert!(half.unwrap_err().to_string().contains("POSTGRES_HOST missing"));
     assert!(django(&[("DATABASE_URL", "postgres://u:p@/n")]).is_err());
 }
 
@@ -219,14 +162,8 @@ fn fallbacks_are_cleaned() {
     let fallbacks: Vec<&str> = found.fallbacks.iter().map(Secret::expose).collect();
     assert_eq!(fallbacks, [other.as_str(), "short"]);
     let said = warnings(&validated);
-    assert!(
-        said.contains("SECRET_KEY_FALLBACKS has an empty item"),
-        "{said}"
-    );
-    assert!(
-        said.contains("SECRET_KEY_FALLBACKS item 2 is shorter than 50"),
-        "{said}"
-    );
+    assert!(said.contains("SECRET_KEY_FALLBACKS has an empty item"), "{said}");
+    assert!(said.contains("SECRET_KEY_FALLBACKS item 2 is shorter than 50"), "{said}");
     assert_eq!(value(&validated, "SECRET_KEY_FALLBACKS"), None);
 }
 
@@ -234,35 +171,16 @@ fn fallbacks_are_cleaned() {
 fn encodings_of_the_keys() {
     let comma = format!("{KEY},x");
     let shown = refused(&Schema::django(), &[("SECRET_KEY", &comma)]);
-    assert!(
-        shown.contains("comma") && shown.contains("[keys] encoding = \"json\""),
-        "{shown}"
-    );
-    let json = Keys {
-        encoding: Encoding::Json,
-        ..keys()
-    };
-    let pairs = [
-        ("SECRET_KEY", comma.as_str()),
-        ("SECRET_KEY_FALLBACKS", r#"["a,b", ""]"#),
-    ];
+    assert!(shown.contains("comma") && shown.contains("[keys] encoding = \"json\""), "{shown}");
+    let json = Keys { encoding: Encoding::Json, ..keys() };
+    let pairs = [("SECRET_KEY", comma.as_str()), ("SECRET_KEY_FALLBACKS", r#"["a,b", ""]"#)];
     let found = run(&Schema::django(), &json, &pairs).unwrap().keys.unwrap();
     assert_eq!(found.fallbacks[0].expose(), "a,b");
     assert_eq!(found.fallbacks.len(), 1);
     assert!(django(&[("SECRET_KEY_FALLBACKS", r#"["a"]"#)]).is_err());
     let pairs = [("SECRET_KEY", KEY), ("SECRET_KEY_FALLBACKS", "a,b")];
-    assert!(
-        run(&Schema::django(), &json, &pairs)
-            .unwrap_err()
-            .to_string()
-            .contains("no JSON")
-    );
-    let dollar = run(
-        &Schema::django(),
-        &keys(),
-        &[("SECRET_KEY", &format!("${KEY}"))],
-    )
-    .unwrap();
+    assert!(run(&Schema::django(), &json, &pairs).unwrap_err().to_string().contains("no JSON"));
+    let dollar = run(&Schema::django(), &keys(), &[("SECRET_KEY", &format!("${KEY}"))]).unwrap();
     assert!(warnings(&dollar).contains("begins with '$'"));
 }
 
@@ -282,24 +200,14 @@ fn names_that_never_come_from_a_source() {
     let left: Vec<&str> = validated.variables.keys().map(Name::as_str).collect();
     assert_eq!(left, ["PYTHONPATH"]);
     let said = warnings(&validated);
-    for dropped in [
-        "LD_PRELOAD (in '/e.env')",
-        "PATH (in '/e.env')",
-        "KEYBEARER_USER (in '/e.env')",
-    ] {
+    for dropped in
+        ["LD_PRELOAD (in '/e.env')", "PATH (in '/e.env')", "KEYBEARER_USER (in '/e.env')"]
+    {
         assert!(said.contains(dropped), "{said}");
     }
-    assert!(
-        !said.contains("ROTATION") && !said.contains("NEXT"),
-        "{said}"
-    );
+    assert!(!said.contains("ROTATION") && !said.contains("NEXT"), "{said}");
 
-    let validated = run(
-        &own("[PATH]\ntype = \"string\""),
-        &keys(),
-        &[("PATH", "/bin")],
-    )
-    .unwrap();
+    let validated = run(&own("[PATH]\ntype = \"string\""), &keys(), &[("PATH", "/bin")]).unwrap();
     assert_eq!(value(&validated, "PATH"), Some("/bin"));
 }
 
@@ -311,12 +219,7 @@ fn unlisted_variables() {
     assert_eq!(value(&dropped, "B"), None);
     assert!(warnings(&dropped).contains("not in the schema, dropped: B;"));
     assert!(dropped.keys.is_some(), "the key is keybearer's to know");
-    let passed = run(
-        &own(&format!("unlisted = \"pass\"\n{table}")),
-        &keys(),
-        &pairs,
-    )
-    .unwrap();
+    let passed = run(&own(&format!("unlisted = \"pass\"\n{table}")), &keys(), &pairs).unwrap();
     assert_eq!(value(&passed, "B"), Some("b"));
     let shown = refused(&own(&format!("unlisted = \"refuse\"\n{table}")), &pairs);
     assert!(shown.starts_with("B: is not in the schema"), "{shown}");
@@ -324,21 +227,14 @@ fn unlisted_variables() {
 
 #[test]
 fn required_empty_and_defaults() {
-    let schema = own(
-        "[A]\ntype = \"string\"\n[B]\ntype = \"integer\"\nrequired = false\n\
-         [C]\ntype = \"port\"\ndefault = 8000\n[D]\ntype = \"string\"",
-    );
+    let schema = own("[A]\ntype = \"string\"\n[B]\ntype = \"integer\"\nrequired = false\n\
+         [C]\ntype = \"port\"\ndefault = 8000\n[D]\ntype = \"string\"");
     let shown = refused(&schema, &[("A", ""), ("B", "")]);
     assert_eq!(
         shown,
         "A: is empty (in '/e.env'); put it into a source\nD: is missing; put it into a source"
     );
-    let validated = run(
-        &schema,
-        &keys(),
-        &[("A", "a"), ("B", ""), ("C", ""), ("D", "d")],
-    )
-    .unwrap();
+    let validated = run(&schema, &keys(), &[("A", "a"), ("B", ""), ("C", ""), ("D", "d")]).unwrap();
     assert_eq!(value(&validated, "B"), Some(""));
     assert_eq!(value(&validated, "C"), Some("8000"));
     assert!(validated.keys.is_none());
@@ -365,39 +261,21 @@ fn composed_and_taken_apart() {
         "[DATABASE_URL]\ntype = \"database-url\"\ncompose = true\nschemes = [\"postgresql\"]\n\
          [DB_PORT]\ntype = \"port\"\ndefault = 5432",
     );
-    let parts = [
-        ("DB_NAME", "n"),
-        ("DB_USER", "u"),
-        ("DB_PASSWORD", "p@ :/"),
-        ("DB_HOST", "h"),
-    ];
+    let parts = [("DB_NAME", "n"), ("DB_USER", "u"), ("DB_PASSWORD", "p@ :/"), ("DB_HOST", "h")];
     let validated = run(&compose, &keys(), &parts).unwrap();
-    assert_eq!(
-        value(&validated, "DATABASE_URL"),
-        Some("postgresql://u:p%40%20%3A%2F@h:5432/n")
-    );
-    assert_eq!(
-        value(&validated, "DB_PASSWORD"),
-        None,
-        "wanted for composing alone"
-    );
+    assert_eq!(value(&validated, "DATABASE_URL"), Some("postgresql://u:p%40%20%3A%2F@h:5432/n"));
+    assert_eq!(value(&validated, "DB_PASSWORD"), None, "wanted for composing alone");
     assert_eq!(warnings(&validated), "");
     let shown = refused(&compose, &parts[..3]);
-    assert!(
-        shown.starts_with("DATABASE_URL: half a database: DB_HOST missing"),
-        "{shown}"
-    );
+    assert!(shown.starts_with("DATABASE_URL: half a database: DB_HOST missing"), "{shown}");
     assert_eq!(shown.lines().count(), 1);
     assert!(refused(&compose, &[]).starts_with("DATABASE_URL: is missing"));
 
     let split = own("[DATABASE_URL]\ntype = \"database-url\"\nsplit = true");
     let url = "postgres://u:p%40@[::1]:1/n?sslmode=require";
     let validated = run(&split, &keys(), &[("DATABASE_URL", url)]).unwrap();
-    let all: Vec<(&str, &str)> = validated
-        .variables
-        .iter()
-        .map(|(n, v)| (n.as_str(), v.expose()))
-        .collect();
+    let all: Vec<(&str, &str)> =
+        validated.variables.iter().map(|(n, v)| (n.as_str(), v.expose())).collect();
     assert_eq!(
         all,
         [
@@ -420,40 +298,25 @@ fn keys_under_a_schema_of_ones_own() {
     assert!(run(&schema, &keys(), &[("SECRET_KEY", KEY)]).is_ok());
     let shown = refused(
         &schema,
-        &[
-            ("SECRET_KEY", &KEY[..49]),
-            ("SECRET_KEY_FALLBACKS", &format!("{KEY},x")),
-        ],
+        &[("SECRET_KEY", &KEY[..49]), ("SECRET_KEY_FALLBACKS", &format!("{KEY},x"))],
     );
     assert!(shown.contains("SECRET_KEY: is shorter than 50"), "{shown}");
-    assert!(
-        shown.contains("SECRET_KEY_FALLBACKS: item 2 is shorter than 50"),
-        "{shown}"
-    );
+    assert!(shown.contains("SECRET_KEY_FALLBACKS: item 2 is shorter than 50"), "{shown}");
     assert!(refused(&schema, &[]).contains("SECRET_KEY: is missing"));
     // What the schema names wins over what else is there.
     let schema = own("[DJANGO_SECRET_KEY]\ntype = \"django-secret-key\"");
     let both = [("SECRET_KEY", "x"), ("DJANGO_SECRET_KEY", KEY)];
     let found = run(&schema, &keys(), &both).unwrap();
-    assert_eq!(
-        found.keys.unwrap().current_name.as_str(),
-        "DJANGO_SECRET_KEY"
-    );
+    assert_eq!(found.keys.unwrap().current_name.as_str(), "DJANGO_SECRET_KEY");
     let differs = own("[SECRET_KEY_FALLBACKS]\ntype = \"list\"\nencoding = \"json\"");
-    let shown = refused(
-        &differs,
-        &[("SECRET_KEY", KEY), ("SECRET_KEY_FALLBACKS", "a")],
-    );
+    let shown = refused(&differs, &[("SECRET_KEY", KEY), ("SECRET_KEY_FALLBACKS", "a")]);
     assert!(shown.contains("one way by the schema"), "{shown}");
 }
 
 #[test]
 fn the_audit_says_what_validation_did_not() {
     let messages = |validated: &Validated| -> Vec<String> {
-        audit(validated, 1)
-            .into_iter()
-            .map(|finding| finding.message)
-            .collect()
+        audit(validated, 1).into_iter().map(|finding| finding.message).collect()
     };
     let validated = django(&[
         ("SECRET_KEY_FALLBACKS", "a,b"),
@@ -461,31 +324,13 @@ fn the_audit_says_what_validation_did_not() {
     ])
     .unwrap();
     let said = messages(&validated);
-    for part in [
-        "holds 2 keys",
-        "DEBUG is not",
-        "ALLOWED_HOSTS is not",
-        "is the user's name",
-    ] {
-        assert_eq!(
-            said.iter().filter(|message| message.contains(part)).count(),
-            1,
-            "{said:?}"
-        );
+    for part in ["holds 2 keys", "DEBUG is not", "ALLOWED_HOSTS is not", "is the user's name"] {
+        assert_eq!(said.iter().filter(|message| message.contains(part)).count(), 1, "{said:?}");
     }
-    assert_eq!(
-        said.len(),
-        4,
-        "weak fallbacks were warned about already: {said:?}"
-    );
+    assert_eq!(said.len(), 4, "weak fallbacks were warned about already: {said:?}");
 
     let schema = own("unlisted = \"pass\"");
-    let pairs = [
-        ("SECRET_KEY", "short"),
-        ("DB_NAME", "n"),
-        ("DB_USER", "u"),
-        ("DB_HOST", "h"),
-    ];
+    let pairs = [("SECRET_KEY", "short"), ("DB_NAME", "n"), ("DB_USER", "u"), ("DB_HOST", "h")];
     let said = messages(&run(&schema, &keys(), &pairs).unwrap());
     assert!(
         said[0].contains("W009") && said.last().unwrap().contains("password is empty"),

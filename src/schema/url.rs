@@ -20,22 +20,14 @@ pub(super) fn check(text: &str, schemes: &[String]) -> Result<(), Fault> {
     let Some(authority) = uri.authority() else {
         // mailto: and its like, only where the schema asks for them.
         return if schemes.is_empty() {
-            Err(Fault::new(
-                "is a URL without '//'",
-                "write it as in https://example.com",
-            ))
+            Err(Fault::new("is a URL without '//'", "write it as in https://example.com"))
         } else {
             Ok(())
         };
     };
-    let needs_host = NEED_HOST
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(scheme));
+    let needs_host = NEED_HOST.iter().any(|known| known.eq_ignore_ascii_case(scheme));
     if needs_host && authority.host().is_empty() {
-        return Err(Fault::new(
-            "has no host",
-            "write it as in https://example.com",
-        ));
+        return Err(Fault::new("has no host", "write it as in https://example.com"));
     }
     check_port(authority.port().map(|port| port.as_str()))
 }
@@ -47,9 +39,7 @@ pub(super) fn check_loosely(text: &str) -> Result<(), Fault> {
     if !text.contains("://") || text.contains('{') {
         return Ok(());
     }
-    text.split(';')
-        .filter(|piece| piece.contains("://"))
-        .try_for_each(check_hosts)
+    text.split(';').filter(|piece| piece.contains("://")).try_for_each(check_hosts)
 }
 
 fn check_hosts(text: &str) -> Result<(), Fault> {
@@ -62,21 +52,15 @@ fn check_hosts(text: &str) -> Result<(), Fault> {
     };
     let tail = &rest[authority.len()..];
     check(&format!("{scheme}://{first}{tail}"), &[])?;
-    more.split(',')
-        .try_for_each(|host| check(&format!("{scheme}://{host}"), &[]))
+    more.split(',').try_for_each(|host| check(&format!("{scheme}://{host}"), &[]))
 }
 
 /// A DSN as Sentry's SDK takes it apart: a public key, a host, a number for the project.
 pub(super) fn check_sentry_dsn(text: &str) -> Result<(), Fault> {
     const FORM: &str = "copy it again from the project's settings: https://KEY@HOST/NUMBER";
     let uri = parse(text)?;
-    check_scheme(
-        uri.scheme().as_str(),
-        &["https".to_owned(), "http".to_owned()],
-    )?;
-    let authority = uri
-        .authority()
-        .ok_or_else(|| Fault::new("has no host", FORM))?;
+    check_scheme(uri.scheme().as_str(), &["https".to_owned(), "http".to_owned()])?;
+    let authority = uri.authority().ok_or_else(|| Fault::new("has no host", FORM))?;
     if authority.host().is_empty() {
         return Err(Fault::new("has no host", FORM));
     }
@@ -93,11 +77,7 @@ pub(super) fn check_sentry_dsn(text: &str) -> Result<(), Fault> {
 
 /// An empty list of schemes allows every one.
 pub(super) fn check_scheme(scheme: &str, schemes: &[String]) -> Result<(), Fault> {
-    if schemes.is_empty()
-        || schemes
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(scheme))
-    {
+    if schemes.is_empty() || schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
         Ok(())
     } else {
         Err(Fault::new(
@@ -112,10 +92,7 @@ pub(super) fn check_port(port: Option<&str>) -> Result<(), Fault> {
     match port {
         None | Some("") => Ok(()),
         Some(port) if super::port::parse(port).is_some() => Ok(()),
-        Some(_) => Err(Fault::new(
-            "has a port that is none",
-            "a port is a number from 1 to 65535",
-        )),
+        Some(_) => Err(Fault::new("has a port that is none", "a port is a number from 1 to 65535")),
     }
 }
 
@@ -140,11 +117,7 @@ mod tests {
 
     #[test]
     fn urls() {
-        for good in [
-            "https://example.com",
-            "redis://:p%40ss@h:6379/0",
-            "unix:///run/x.sock",
-        ] {
+        for good in ["https://example.com", "redis://:p%40ss@h:6379/0", "unix:///run/x.sock"] {
             assert_eq!(check(good, &[]), Ok(()), "{good}");
         }
         for bad in [
@@ -160,10 +133,7 @@ mod tests {
         ] {
             assert!(check(bad, &[]).is_err(), "{bad}");
         }
-        assert_eq!(
-            check("mailto:a@example.com", &["mailto".to_owned()]),
-            Ok(())
-        );
+        assert_eq!(check("mailto:a@example.com", &["mailto".to_owned()]), Ok(()));
         assert_eq!(check("HTTPS://example.com", &["https".to_owned()]), Ok(()));
         let fault = check("ftp://example.com", &["http".into(), "https".into()]).unwrap_err();
         assert_eq!(fault.mend, "use http://, https://");
@@ -181,28 +151,15 @@ mod tests {
         ] {
             assert_eq!(check_loosely(good), Ok(()), "{good}");
         }
-        for bad in [
-            "redis://a:b:c",
-            "redis://a:1,b:x/1",
-            "https://",
-            "redis://:a@b@c",
-        ] {
+        for bad in ["redis://a:b:c", "redis://a:1,b:x/1", "https://", "redis://:a@b@c"] {
             assert!(check_loosely(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn sentry() {
-        assert_eq!(
-            check_sentry_dsn("https://abc@o1.ingest.sentry.io/42"),
-            Ok(())
-        );
-        for bad in [
-            "https://o1.sentry.io/42",
-            "https://abc@o1.sentry.io/",
-            "https://a@h/x",
-            "a",
-        ] {
+        assert_eq!(check_sentry_dsn("https://abc@o1.ingest.sentry.io/42"), Ok(()));
+        for bad in ["https://o1.sentry.io/42", "https://abc@o1.sentry.io/", "https://a@h/x", "a"] {
             assert!(check_sentry_dsn(bad).is_err(), "{bad}");
         }
     }

@@ -46,10 +46,7 @@ impl<'a> Words<'a> {
     }
 
     pub fn take(&mut self, word: &'static str) -> Option<Value<'a>> {
-        self.left.remove(word).map(|(_, node)| Value {
-            source: self.source,
-            node,
-        })
+        self.left.remove(word).map(|(_, node)| Value { source: self.source, node })
     }
 
     /// What is left, in the order of the file.
@@ -77,10 +74,7 @@ impl<'a> Words<'a> {
     pub fn finish_rule(self, known: &[&str], kind: &'static str) -> Result<(), Error> {
         self.refuse_rest(|word| {
             if known.contains(&word) {
-                Problem::Misplaced {
-                    word: word.to_owned(),
-                    kind,
-                }
+                Problem::Misplaced { word: word.to_owned(), kind }
             } else {
                 unknown(word, known)
             }
@@ -112,22 +106,15 @@ impl<'a> Value<'a> {
     }
 
     pub fn text(&self) -> Result<&'a str, Error> {
-        self.node()
-            .as_str()
-            .ok_or_else(|| self.unexpected("a string"))
+        self.node().as_str().ok_or_else(|| self.unexpected("a string"))
     }
 
     pub fn boolean(&self) -> Result<bool, Error> {
-        self.node()
-            .as_bool()
-            .ok_or_else(|| self.unexpected("true or false"))
+        self.node().as_bool().ok_or_else(|| self.unexpected("true or false"))
     }
 
     pub fn integer(&self) -> Result<i64, Error> {
-        let number = self
-            .node()
-            .as_integer()
-            .ok_or_else(|| self.unexpected("an integer"))?;
+        let number = self.node().as_integer().ok_or_else(|| self.unexpected("an integer"))?;
         i64::from_str_radix(number.as_str(), number.radix())
             .map_err(|_| self.unexpected("an integer of 64 bits"))
     }
@@ -137,17 +124,8 @@ impl<'a> Value<'a> {
     }
 
     pub fn items(&self) -> Result<Vec<Value<'a>>, Error> {
-        let items = self
-            .node()
-            .as_array()
-            .ok_or_else(|| self.unexpected("a list"))?;
-        Ok(items
-            .iter()
-            .map(|node| Value {
-                source: self.source,
-                node,
-            })
-            .collect())
+        let items = self.node().as_array().ok_or_else(|| self.unexpected("a list"))?;
+        Ok(items.iter().map(|node| Value { source: self.source, node }).collect())
     }
 
     /// A list of strings, and not an empty one: that would allow nothing.
@@ -156,17 +134,11 @@ impl<'a> Value<'a> {
         if items.is_empty() {
             return Err(self.unexpected("a list with something in it"));
         }
-        items
-            .iter()
-            .map(|item| item.text().map(str::to_owned))
-            .collect()
+        items.iter().map(|item| item.text().map(str::to_owned)).collect()
     }
 
     pub fn words(&self) -> Result<Words<'a>, Error> {
-        let table = self
-            .node()
-            .as_table()
-            .ok_or_else(|| self.unexpected("a table"))?;
+        let table = self.node().as_table().ok_or_else(|| self.unexpected("a table"))?;
         Ok(Words::new(self.source, self.node.span(), table))
     }
 
@@ -178,12 +150,8 @@ impl<'a> Value<'a> {
         from: impl Fn(&str) -> Option<T>,
     ) -> Result<T, Error> {
         let text = self.text()?;
-        from(text).ok_or_else(|| {
-            self.error(Problem::UnknownChoice {
-                what,
-                hint: hint(text, known),
-            })
-        })
+        from(text)
+            .ok_or_else(|| self.error(Problem::UnknownChoice { what, hint: hint(text, known) }))
     }
 
     pub fn unexpected(&self, wanted: &'static str) -> Error {
@@ -202,10 +170,7 @@ impl<'a> Value<'a> {
 }
 
 pub(super) fn unknown(word: &str, known: &[&str]) -> Problem {
-    Problem::UnknownWord {
-        word: word.to_owned(),
-        hint: hint(word, known),
-    }
+    Problem::UnknownWord { word: word.to_owned(), hint: hint(word, known) }
 }
 
 /// The nearest known word, or all of them where none is near.

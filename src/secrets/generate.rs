@@ -23,9 +23,7 @@ pub fn generate() -> Result<Secret, NoRandomness> {
     let mut random = Zeroizing::new([0u8; LENGTH]);
     getrandom::fill(random.as_mut_slice()).map_err(NoRandomness)?;
     // 64 letters: the lower 6 bits name one, each as often as any other.
-    let key = random
-        .iter()
-        .map(|byte| char::from(ALPHABET[usize::from(byte & 63)]));
+    let key = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)]));
     let mut text = String::with_capacity(LENGTH);
     text.extend(key);
     Ok(Secret::new(text))

@@ -58,18 +58,18 @@ fn object(option: Opt, value: &str, sockets: bool) -> Option<Objection> {
     let refuse = |text: &str| Some(Objection::Refuse(text.to_owned()));
     match option {
         Opt::Daemon => refuse("gunicorn's --daemon leaves its supervisor; take it out"),
-        Opt::Bind if value.starts_with("fd://") => {
-            refuse("gunicorn's --bind fd:// loses requests at every hand-over; take it out and name the address with --listen")
-        }
+        Opt::Bind if value.starts_with("fd://") => refuse(
+            "gunicorn's --bind fd:// loses requests at every hand-over; take it out and name the address with --listen",
+        ),
         Opt::Bind if sockets => Some(Objection::Warn(
             "gunicorn's --bind has no effect beside --listen; take it out".to_owned(),
         )),
         Opt::ReusePort if sockets => {
             refuse("gunicorn's --reuse-port ignores the sockets that keybearer holds; take it out")
         }
-        Opt::Pid if sockets => {
-            refuse("gunicorn's --pid stops a second generation from starting; take it out (systemd and keybearer know the process)")
-        }
+        Opt::Pid if sockets => refuse(
+            "gunicorn's --pid stops a second generation from starting; take it out (systemd and keybearer know the process)",
+        ),
         Opt::DirtyApp if sockets => {
             refuse("gunicorn's --dirty-app cannot live in two generations; take it out")
         }
@@ -108,7 +108,9 @@ fn options(words: &[String]) -> Vec<(Opt, String)> {
 fn long(name: &str) -> Option<(Opt, bool)> {
     // Five characters tell these from every other option of Gunicorn's.
     let known = OPTIONS.iter().find(|(full, ..)| {
-        *full == name || (name.len() >= 5 && full.starts_with(name)) || *full == name.trim_end_matches('s')
+        *full == name
+            || (name.len() >= 5 && full.starts_with(name))
+            || *full == name.trim_end_matches('s')
     })?;
     Some((known.2, known.3))
 }

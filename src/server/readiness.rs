@@ -31,9 +31,8 @@ pub fn way(kind: ServerKind, command: &[OsString], sockets: usize) -> Way {
 fn names_descriptor(command: &[OsString], number: usize) -> bool {
     let wanted = format!("fd://{number}");
     command.iter().filter_map(|word| word.to_str()).any(|word| {
-        word.strip_suffix(wanted.as_str()).is_some_and(|before| {
-            before.is_empty() || before.ends_with('=') || before == "-b"
-        })
+        word.strip_suffix(wanted.as_str())
+            .is_some_and(|before| before.is_empty() || before.ends_with('=') || before == "-b")
     })
 }
 

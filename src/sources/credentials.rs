@@ -20,16 +20,8 @@ pub(super) fn fetch(
         Credentials::Names(names) => directory::fetch(path, &source, Some(names), selection),
         Credentials::EnvFile(name) => {
             let directory = Directory::open(path)?;
-            if !directory
-                .list()?
-                .files
-                .iter()
-                .any(|file| file.to_str() == Some(name))
-            {
-                return Err(Error::NotHeld {
-                    from: source.to_string(),
-                    name: name.clone(),
-                });
+            if !directory.list()?.files.iter().any(|file| file.to_str() == Some(name)) {
+                return Err(Error::NotHeld { from: source.to_string(), name: name.clone() });
             }
             let bytes = directory.read(name.as_ref())?;
             let mut gathered = env_file::gather(&path.join(name), &bytes, selection)?;

@@ -57,9 +57,7 @@ fn read(
     } else {
         for skipped in &listing.directories {
             let skipped = quoted(&path.join(skipped));
-            gathered
-                .warnings
-                .push(format!("{source}: the directory {skipped} is skipped"));
+            gathered.warnings.push(format!("{source}: the directory {skipped} is skipped"));
         }
     }
     for chosen in choose(selection, &held, source, &mut gathered.warnings)? {

@@ -19,10 +19,9 @@ pub(super) fn fetch(
     // A name that is not UTF-8 can be neither asked for nor matched by a prefix.
     let names = inherited.keys().filter_map(|name| name.to_str());
     let held: BTreeSet<String> = match wanted {
-        Inherited::Prefix(prefix) => names
-            .filter(|name| name.starts_with(prefix))
-            .map(str::to_owned)
-            .collect(),
+        Inherited::Prefix(prefix) => {
+            names.filter(|name| name.starts_with(prefix)).map(str::to_owned).collect()
+        }
         Inherited::Names(wanted) => {
             for name in wanted {
                 if !inherited.contains_key(OsStr::new(name.as_str())) {
@@ -39,14 +38,9 @@ pub(super) fn fetch(
         };
         let Some(value) = value.to_str() else {
             let from = gathered.source.to_string();
-            return Err(Error::NotUtf8 {
-                from,
-                name: chosen.site,
-            });
+            return Err(Error::NotUtf8 { from, name: chosen.site });
         };
-        gathered
-            .values
-            .push((chosen.site, Secret::new(value.to_owned())));
+        gathered.values.push((chosen.site, Secret::new(value.to_owned())));
         // One with a name that is none cannot be listed; no shell or settings file reads it.
         gathered.taken.extend(chosen.own.parse());
     }

@@ -13,10 +13,7 @@ pub enum Error {
     #[error(transparent)]
     File(#[from] files::Refusal),
     #[error("{}", syntax(path, errors))]
-    Syntax {
-        path: PathBuf,
-        errors: Vec<SyntaxError>,
-    },
+    Syntax { path: PathBuf, errors: Vec<SyntaxError> },
     #[error("{from} holds no '{}'", name.escape_debug())]
     NotHeld { from: String, name: String },
     #[error(
@@ -24,11 +21,7 @@ pub enum Error {
     )]
     NoVariableName { from: String, name: String },
     #[error("{from}: the name of {path} is not UTF-8; run: mv {word} NAME")]
-    FileName {
-        from: String,
-        path: String,
-        word: String,
-    },
+    FileName { from: String, path: String, word: String },
     #[error("{from}: {name} holds a NUL byte, which no environment variable can carry")]
     NulByte { from: String, name: Name },
     #[error(
@@ -38,12 +31,7 @@ pub enum Error {
     #[error(
         "{from}: {name} is {size} bytes long with its name, and the kernel takes {limit} (execve(2)); keep it in a file and name that instead"
     )]
-    TooLarge {
-        from: String,
-        name: Name,
-        size: usize,
-        limit: usize,
-    },
+    TooLarge { from: String, name: Name, size: usize, limit: usize },
     #[error(
         "no CREDENTIALS_DIRECTORY: the source systemd-credentials needs LoadCredential= or SetCredential= in the unit"
     )]
@@ -78,12 +66,7 @@ fn syntax(path: &Path, errors: &[SyntaxError]) -> String {
         let _ = write!(lines, "{start}{}:{line}:{column}: {problem}", quoted(path));
     }
     if errors.len() > MOST {
-        let _ = write!(
-            lines,
-            "\n{}: and {} more",
-            quoted(path),
-            errors.len() - MOST
-        );
+        let _ = write!(lines, "\n{}: and {} more", quoted(path), errors.len() - MOST);
     }
     lines
 }

@@ -64,15 +64,10 @@ fn gather(
 fn overlay(fetched: &mut Fetched, gathered: Gathered) {
     fetched.warnings.extend(gathered.warnings);
     if gathered.values.is_empty() {
-        fetched
-            .warnings
-            .push(format!("{} gives no variable", gathered.source));
+        fetched.warnings.push(format!("{} gives no variable", gathered.source));
     }
     for (name, value) in gathered.values {
-        let entry = Entry {
-            value,
-            source: Rc::clone(&gathered.source),
-        };
+        let entry = Entry { value, source: Rc::clone(&gathered.source) };
         if let Some(earlier) = fetched.entries.insert(name.clone(), entry) {
             fetched.warnings.push(format!(
                 "{name} from {} is replaced by the one from {}",

@@ -15,36 +15,23 @@ pub(super) struct Gathered {
 
 impl Gathered {
     pub(super) fn from(source: Rc<str>) -> Self {
-        Gathered {
-            source,
-            values: Vec::new(),
-            taken: Vec::new(),
-            warnings: Vec::new(),
-        }
+        Gathered { source, values: Vec::new(), taken: Vec::new(), warnings: Vec::new() }
     }
 
     /// Takes the bytes of one secret. One line end at the end goes: `echo` and most tools that
     /// write such files leave one.
     pub(super) fn push_file(&mut self, name: Name, bytes: &[u8]) -> Result<(), Error> {
-        let bytes = bytes
-            .strip_suffix(b"\r\n")
-            .or_else(|| bytes.strip_suffix(b"\n"))
-            .unwrap_or(bytes);
+        let bytes =
+            bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n")).unwrap_or(bytes);
         if bytes.contains(&0) {
-            return Err(Error::NulByte {
-                from: self.source.to_string(),
-                name,
-            });
+            return Err(Error::NulByte { from: self.source.to_string(), name });
         }
         match std::str::from_utf8(bytes) {
             Ok(text) => {
                 self.values.push((name, Secret::new(text.to_owned())));
                 Ok(())
             }
-            Err(_) => Err(Error::NotUtf8 {
-                from: self.source.to_string(),
-                name,
-            }),
+            Err(_) => Err(Error::NotUtf8 { from: self.source.to_string(), name }),
         }
     }
 }

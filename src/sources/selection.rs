@@ -25,28 +25,17 @@ pub(super) fn choose(
     let mut renamed: BTreeMap<&str, Vec<&Name>> = BTreeMap::new();
     for (site, own) in &selection.rename {
         if !held.contains(own) || !own.starts_with(prefix) {
-            return Err(Error::NotHeld {
-                from: source.to_owned(),
-                name: own.clone(),
-            });
+            return Err(Error::NotHeld { from: source.to_owned(), name: own.clone() });
         }
         renamed.entry(own).or_default().push(site);
     }
 
-    let is_wanted = |site: &Name| {
-        selection
-            .only
-            .as_ref()
-            .is_none_or(|only| only.contains(site))
-    };
+    let is_wanted = |site: &Name| selection.only.as_ref().is_none_or(|only| only.contains(site));
     let mut chosen = Vec::new();
     for own in held.iter().filter(|own| own.starts_with(prefix)) {
         if let Some(sites) = renamed.get(own.as_str()) {
             let sites = sites.iter().filter(|site| is_wanted(site));
-            chosen.extend(sites.map(|site| Wanted {
-                own: own.clone(),
-                site: Name::clone(site),
-            }));
+            chosen.extend(sites.map(|site| Wanted { own: own.clone(), site: Name::clone(site) }));
             continue;
         }
         match own.parse::<Name>() {
@@ -55,10 +44,7 @@ pub(super) fn choose(
                 Some(other) => warnings.push(format!(
                     "{source} holds {site}, which is not used: {site} is renamed from '{other}'"
                 )),
-                None => chosen.push(Wanted {
-                    own: own.clone(),
-                    site,
-                }),
+                None => chosen.push(Wanted { own: own.clone(), site }),
             },
             // `only` is by the site's names, and this can be none.
             Err(_) if selection.only.is_some() => {}
@@ -85,10 +71,7 @@ mod tests {
         let held = held.iter().map(|&s| s.to_owned()).collect();
         let mut warnings = Vec::new();
         let chosen = choose(selection, &held, "the test", &mut warnings)?;
-        let shown = chosen
-            .iter()
-            .map(|w| format!("{}={}", w.site, w.own))
-            .collect();
+        let shown = chosen.iter().map(|w| format!("{}={}", w.site, w.own)).collect();
         Ok((shown, warnings))
     }
 
@@ -97,11 +80,7 @@ mod tests {
         let held = ["APP_A", "APP_B", "B", "app-c"];
         let selection = Selection {
             prefix: Some("APP_".to_owned()),
-            rename: [
-                (name("KEY"), "APP_A".to_owned()),
-                (name("ALSO"), "APP_A".to_owned()),
-            ]
-            .into(),
+            rename: [(name("KEY"), "APP_A".to_owned()), (name("ALSO"), "APP_A".to_owned())].into(),
             only: Some([name("KEY"), name("APP_B"), name("APP_A")].into()),
         };
         let (shown, warnings) = chosen(&selection, &held).expect("chosen");
@@ -112,10 +91,7 @@ mod tests {
     #[test]
     fn a_renamed_secret_displaces_one_of_that_name_and_says_so() {
         let rename = [(name("SECRET_KEY"), "django-secret".to_owned())].into();
-        let selection = Selection {
-            rename,
-            ..Selection::default()
-        };
+        let selection = Selection { rename, ..Selection::default() };
         let (shown, warnings) = chosen(&selection, &["SECRET_KEY", "django-secret"]).expect("ok");
         assert_eq!(shown, ["SECRET_KEY=django-secret"]);
         assert_eq!(
@@ -129,10 +105,7 @@ mod tests {
     #[test]
     fn what_is_not_there_or_no_name_is_an_error_that_names_it() {
         let rename = [(name("A"), "missing".to_owned())].into();
-        let selection = Selection {
-            rename,
-            ..Selection::default()
-        };
+        let selection = Selection { rename, ..Selection::default() };
         let error = chosen(&selection, &["B"]).expect_err("missing");
         assert_eq!(error.to_string(), "the test holds no 'missing'");
 
@@ -142,10 +115,7 @@ mod tests {
             "the test holds 'api-key', which is no variable name; give it one with rename = { NAME = \"api-key\" }, or leave it out with only = [...]"
         );
         let only = Some([name("B")].into());
-        let selection = Selection {
-            only,
-            ..Selection::default()
-        };
+        let selection = Selection { only, ..Selection::default() };
         assert!(chosen(&selection, &["api-key", "B"]).is_ok());
     }
 }

@@ -15,10 +15,16 @@ pub struct Machine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// It runs and is not ready yet; None: nobody waits for it to be.
-    Starting { until: Option<Instant>, fetch_again: bool },
+    Starting {
+        until: Option<Instant>,
+        fetch_again: bool,
+    },
     Serving,
     /// It was told to end; None: its group has been killed.
-    Stopping { kill_at: Option<Instant>, cause: Cause },
+    Stopping {
+        kill_at: Option<Instant>,
+        cause: Cause,
+    },
 }
 
 /// Why a server is stopped.

@@ -98,8 +98,7 @@ impl Prober {
             State::Waiting { until } if *until > now => return None,
             State::Waiting { .. } => match self.ask() {
                 Ok(stream) => {
-                    self.state =
-                        State::Asked { stream, answer: Vec::new(), until: now + PATIENCE };
+                    self.state = State::Asked { stream, answer: Vec::new(), until: now + PATIENCE };
                     return None;
                 }
                 Err(error) => Answer::Bad(format!("cannot connect: {error}")),
@@ -172,7 +171,9 @@ mod tests {
     fn status_lines() {
         assert_eq!(parse_status(b"HTTP/1.1 200 OK\r"), Some(200));
         assert_eq!(parse_status(b"HTTP/1.0 503"), Some(503));
-        for bad in [&b""[..], b"HTTP/1.1", b"HTTP/1.1 20 OK", b"SSH-2.0-x", b"HTTP/1.1 2x0 OK", b"\xff"] {
+        for bad in
+            [&b""[..], b"HTTP/1.1", b"HTTP/1.1 20 OK", b"SSH-2.0-x", b"HTTP/1.1 2x0 OK", b"\xff"]
+        {
             assert_eq!(parse_status(bad), None);
         }
     }

@@ -113,7 +113,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Waits for what happens next; nothing wakes it while nothing happens.
-    pub fn next(&mut self) -> io::Result<Step> {
+    pub fn wait_for_step(&mut self) -> io::Result<Step> {
         loop {
             if let Some(arrival) = self.fetch_again.pop() {
                 self.fetch_again.clear();
@@ -202,7 +202,9 @@ impl<'a> Supervisor<'a> {
                     }
                 }
                 Action::SayStopping(cause) => self.say_stopping(cause, arrival),
-                Action::FetchAgain => self.fetch_again.extend(arrival.or(Some(Arrival::kept_hup()))),
+                Action::FetchAgain => {
+                    self.fetch_again.extend(arrival.or(Some(Arrival::kept_hup())))
+                }
             }
         }
     }

@@ -67,9 +67,8 @@ impl Capabilities {
         let mut halves = [Half::default(); 2];
         // SAFETY: version 3 of capget(2) writes two halves; both pointers are to live memory of
         // that size for the time of the call.
-        let result = unsafe {
-            libc::syscall(libc::SYS_capget, &raw mut header, halves.as_mut_ptr())
-        };
+        let result =
+            unsafe { libc::syscall(libc::SYS_capget, &raw mut header, halves.as_mut_ptr()) };
         if result == -1 {
             return Err(io::Error::last_os_error());
         }
@@ -93,8 +92,7 @@ impl Capabilities {
         let halves = [half(0), half(32)];
         // SAFETY: version 3 of capset(2) reads two halves; both pointers are to live memory of
         // that size for the time of the call.
-        let result =
-            unsafe { libc::syscall(libc::SYS_capset, &raw mut header, halves.as_ptr()) };
+        let result = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, halves.as_ptr()) };
         if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
@@ -118,7 +116,13 @@ impl Capabilities {
     pub fn empty_ambient_set() -> io::Result<()> {
         // SAFETY: PR_CAP_AMBIENT takes numbers only.
         let result = unsafe {
-            libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong, 0, 0, 0)
+            libc::prctl(
+                libc::PR_CAP_AMBIENT,
+                libc::PR_CAP_AMBIENT_CLEAR_ALL as libc::c_ulong,
+                0,
+                0,
+                0,
+            )
         };
         if result == -1 {
             let error = io::Error::last_os_error();

@@ -69,7 +69,8 @@ fn close_on_exec_from(first: RawFd) -> io::Result<()> {
             .filter(|number| *number >= first)
             .collect(),
         Err(_) => {
-            let (soft, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
+            let (soft, _) =
+                nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
             (first..RawFd::try_from(soft).unwrap_or(RawFd::MAX)).collect()
         }
     };

@@ -52,7 +52,11 @@ pub fn reap(child: Pid) -> io::Result<()> {
     wait(libc::P_PID, id, libc::WEXITED | libc::WSTOPPED | libc::WNOHANG).map(drop)
 }
 
-fn wait(kind: libc::idtype_t, id: libc::id_t, flags: libc::c_int) -> io::Result<Option<(Pid, Change)>> {
+fn wait(
+    kind: libc::idtype_t,
+    id: libc::id_t,
+    flags: libc::c_int,
+) -> io::Result<Option<(Pid, Change)>> {
     // SAFETY: siginfo_t is plain data, for which all zeros is a value; waitid(2) fills it, and
     // leaves si_pid zero where WNOHANG found nothing.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };

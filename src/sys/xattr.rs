@@ -50,9 +50,6 @@ mod tests {
         // open(2): fgetxattr on an O_PATH descriptor fails with EBADF.
         let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
         let fd = nix::fcntl::open(path, flags, Mode::empty()).expect("own executable");
-        assert_eq!(
-            fgetxattr(&fd, c"user.keybearer-has-none"),
-            Err(Errno::EBADF)
-        );
+        assert_eq!(fgetxattr(&fd, c"user.keybearer-has-none"), Err(Errno::EBADF));
     }
 }

@@ -21,10 +21,7 @@ fn it_logs_in_under_keybearer() {
         .args(["--listen", &format!("127.0.0.1:{port}")])
         .user_flags()
         .arg("--")
-        .args([
-            demo.gunicorn().as_os_str(),
-            "demo.wsgi:application".as_ref(),
-        ])
+        .args([demo.gunicorn().as_os_str(), "demo.wsgi:application".as_ref()])
         .cwd(demo.app())
         .env("NOTIFY_SOCKET", notify.path())
         .spawn();
@@ -56,9 +53,7 @@ fn it_logs_in_over_a_unix_socket() {
     };
     let socket = bench.site_dir("run").join("web.sock");
     let gunicorn = demo.bare_gunicorn(&format!("unix:{}", socket.display()));
-    let gunicorn = gunicorn
-        .env("DJANGO_SESSION_ENGINE", SIGNED_COOKIES)
-        .spawn();
+    let gunicorn = gunicorn.env("DJANGO_SESSION_ENGINE", SIGNED_COOKIES).spawn();
     gunicorn.wait_for_line("Booting worker");
     logs_in(&demo, Target::Unix(socket));
 }
@@ -87,11 +82,7 @@ fn it_has_no_fallback_where_the_variable_is_empty() {
     };
     let print = "from demo.settings import SECRET_KEY_FALLBACKS as f; print(f)";
     for (variable, list) in [("", "[]"), ("one,two", "['one', 'two']")] {
-        let python = bench
-            .program(demo.python())
-            .by_site()
-            .cwd(demo.app())
-            .args(["-c", print]);
+        let python = bench.program(demo.python()).by_site().cwd(demo.app()).args(["-c", print]);
         let variables = demo.environment().into_iter();
         let python = variables.fold(python, |python, (name, value)| python.env(name, value));
         let outcome = python.env("SECRET_KEY_FALLBACKS", variable).run();
@@ -107,18 +98,9 @@ fn its_database_is_out_of_reach_for_others() {
         return;
     };
     let other = Account::other();
-    let cat = bench
-        .program(Path::new("/bin/cat"))
-        .arg(bench.path("data/db.sqlite3"));
-    let wrapper = ["/usr/bin/setpriv", "--clear-groups"]
-        .map(str::to_owned)
-        .into_iter();
-    let ids = [
-        format!("--reuid={}", other.uid),
-        format!("--regid={}", other.gid),
-    ];
+    let cat = bench.program(Path::new("/bin/cat")).arg(bench.path("data/db.sqlite3"));
+    let wrapper = ["/usr/bin/setpriv", "--clear-groups"].map(str::to_owned).into_iter();
+    let ids = [format!("--reuid={}", other.uid), format!("--regid={}", other.gid)];
     let outcome = cat.through(wrapper.chain(ids)).run();
-    outcome
-        .expect_code(1)
-        .expect_stderr("/bin/cat: {dir}/data/db.sqlite3: Permission denied");
+    outcome.expect_code(1).expect_stderr("/bin/cat: {dir}/data/db.sqlite3: Permission denied");
 }

@@ -2,19 +2,13 @@
 
 use crate::harness::{Bench, Supervisor, for_each_supervisor};
 
-for_each_supervisor!(
-    every_exit_code_passes_through,
-    death_by_a_signal_is_128_and_its_number
-);
+for_each_supervisor!(every_exit_code_passes_through, death_by_a_signal_is_128_and_its_number);
 
 fn every_exit_code_passes_through(supervisor: Supervisor) {
     let bench = Bench::new();
     for code in 0..=255 {
         let script = format!("exit {code}");
-        supervisor
-            .supervise(&bench, &["/bin/sh", "-c", &script])
-            .run()
-            .expect_code(code);
+        supervisor.supervise(&bench, &["/bin/sh", "-c", &script]).run().expect_code(code);
     }
 }
 
@@ -26,9 +20,7 @@ fn death_by_a_signal_is_128_and_its_number(supervisor: Supervisor) {
     for signal in terminating {
         // Some of them dump core.
         let script = format!("ulimit -c 0; kill -{signal} $$");
-        let outcome = supervisor
-            .supervise(&bench, &["/bin/sh", "-c", &script])
-            .run();
+        let outcome = supervisor.supervise(&bench, &["/bin/sh", "-c", &script]).run();
         outcome.expect_code(128 + signal);
     }
 }

@@ -30,9 +30,7 @@ fn a_burst_of_ten_thousand_orphans_is_reaped(supervisor: Supervisor) {
     let running = supervisor.supervise(&bench, &server).spawn();
     running.wait_for_stdout("orphaned");
 
-    eventually("the server alone is left", || {
-        proc::children(running.pid()).len() == 1
-    });
+    eventually("the server alone is left", || proc::children(running.pid()).len() == 1);
     let server = running.child_pid();
     assert!(proc::cmdline(server).concat().contains("orphaned"));
 

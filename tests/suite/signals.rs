@@ -4,10 +4,7 @@ use nix::sys::signal::Signal;
 
 use crate::harness::{Bench, Supervisor, for_each_supervisor};
 
-for_each_supervisor!(
-    signals_reach_the_first_process_alone,
-    a_term_ends_a_server_that_dies_of_it
-);
+for_each_supervisor!(signals_reach_the_first_process_alone, a_term_ends_a_server_that_dies_of_it);
 
 /// Says each signal that it gets, and so does its child. At TERM it lets the child go by closing a
 /// pipe: what was sent to the child before that has been said by then.
@@ -50,13 +47,8 @@ fn signals_reach_the_first_process_alone(supervisor: Supervisor) {
     let running = supervisor.supervise(&bench, &server).spawn();
     running.wait_for_stdout("ready");
 
-    let mut signals = vec![
-        Signal::SIGINT,
-        Signal::SIGUSR1,
-        Signal::SIGUSR2,
-        Signal::SIGWINCH,
-        Signal::SIGQUIT,
-    ];
+    let mut signals =
+        vec![Signal::SIGINT, Signal::SIGUSR1, Signal::SIGUSR2, Signal::SIGWINCH, Signal::SIGQUIT];
     // Gunicorn's "one worker more" and "one less". Tini takes them for the terminal's doings and
     // does not pass them on.
     if supervisor == Supervisor::Keybearer {

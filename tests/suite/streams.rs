@@ -7,10 +7,7 @@ for_each_supervisor!(streams_pass_through);
 fn streams_pass_through(supervisor: Supervisor) {
     let bench = Bench::new();
     let server = ["/bin/sh", "-c", "cat; echo its own error >&2; exit 9"];
-    let outcome = supervisor
-        .supervise(&bench, &server)
-        .stdin("one\ntwo, and no end of line")
-        .run();
+    let outcome = supervisor.supervise(&bench, &server).stdin("one\ntwo, and no end of line").run();
     outcome
         .expect_code(9)
         .expect_stdout("one\ntwo, and no end of line")

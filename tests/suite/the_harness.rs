@@ -14,10 +14,7 @@ fn a_program_starts_in_a_clean_environment_and_in_the_mode_of_this_run() {
     let running = python.env("ADDED", "one").spawn();
     running.wait_for_stdout("ready");
 
-    assert_eq!(
-        proc::cmdline(running.pid()),
-        ["/usr/bin/python3", "-ISc", script]
-    );
+    assert_eq!(proc::cmdline(running.pid()), ["/usr/bin/python3", "-ISc", script]);
     let environment = proc::environ(running.pid());
     let names: Vec<&str> = environment.keys().map(String::as_str).collect();
     assert_eq!(names, ["ADDED", "LANG", "PATH"]);
@@ -46,56 +43,32 @@ fn a_program_starts_in_a_clean_environment_and_in_the_mode_of_this_run() {
 fn an_env_file_is_as_the_guides_make_it() {
     let bench = Bench::new();
     let file = bench.env_file("A=1\n").metadata().unwrap();
-    let owner = if Mode::current().is_root() {
-        0
-    } else {
-        bench.site().uid
-    };
-    assert_eq!(
-        (file.mode() & 0o7777, file.uid(), file.gid()),
-        (0o640, owner, bench.site().gid)
-    );
+    let owner = if Mode::current().is_root() { 0 } else { bench.site().uid };
+    assert_eq!((file.mode() & 0o7777, file.uid(), file.gid()), (0o640, owner, bench.site().gid));
 }
 
 #[test]
 fn an_outcome_is_read_back_whole() {
     let bench = Bench::new();
     let script = "cat; echo {dir}/x >&2; kill -KILL $$";
-    let shell = bench
-        .program("/bin/sh")
-        .args(["-c", &bench.fill(script)])
-        .stdin("input");
-    let outcome = shell
-        .run()
-        .expect_stdout("input")
-        .expect_stderr("{dir}/x")
-        .expect_nowhere("y");
-    assert_eq!(
-        (outcome.code, outcome.signal),
-        (None, Some(Signal::SIGKILL as i32))
-    );
+    let shell = bench.program("/bin/sh").args(["-c", &bench.fill(script)]).stdin("input");
+    let outcome = shell.run().expect_stdout("input").expect_stderr("{dir}/x").expect_nowhere("y");
+    assert_eq!((outcome.code, outcome.signal), (None, Some(Signal::SIGKILL as i32)));
 }
 
 #[test]
 #[should_panic(expected = "stdout holds the secret")]
 fn a_secret_in_the_output_is_found() {
     let bench = Bench::new();
-    let _ = bench
-        .program("/bin/echo")
-        .arg("a canary sings")
-        .run()
-        .expect_nowhere("canary");
+    let _ = bench.program("/bin/echo").arg("a canary sings").run().expect_nowhere("canary");
 }
 
 #[test]
 #[should_panic(expected = "stderr expected:\nanother text")]
 fn another_text_is_found() {
     let bench = Bench::new();
-    let _ = bench
-        .program("/bin/sh")
-        .args(["-c", "echo text >&2"])
-        .run()
-        .expect_stderr("another text");
+    let _ =
+        bench.program("/bin/sh").args(["-c", "echo text >&2"]).run().expect_stderr("another text");
 }
 
 #[test]
@@ -128,10 +101,7 @@ fn a_notification_arrives() {
 fn the_config_and_the_schema_belong_to_who_runs_keybearer() {
     requires_root!();
     let bench = Bench::new();
-    for file in [
-        bench.config("user = \"{user}\"\n"),
-        bench.schema("[A]\ntype = \"string\"\n"),
-    ] {
+    for file in [bench.config("user = \"{user}\"\n"), bench.schema("[A]\ntype = \"string\"\n")] {
         let metadata = file.metadata().unwrap();
         assert_eq!((metadata.mode() & 0o7777, metadata.uid()), (0o644, 0));
     }

@@ -22,9 +22,7 @@ impl Made {
                 return if path.is_dir() {
                     Ok(())
                 } else {
-                    Err(Error::NoDirectory {
-                        path: path.to_owned(),
-                    })
+                    Err(Error::NoDirectory { path: path.to_owned() })
                 };
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

@@ -32,46 +32,27 @@ fn mode(path: &Path) -> u32 {
 fn the_starter_is_complete_and_parses() {
     let scratch = Scratch::new("starter");
     let directory = scratch.0.join("it's \"quoted\" \\");
-    let user = AccountSpec {
-        user: "root".to_owned(),
-        group: Some("root".to_owned()),
-    };
+    let user = AccountSpec { user: "root".to_owned(), group: Some("root".to_owned()) };
     let mut out = Vec::new();
     run(&directory, Some("site"), Some(&user), &mut out).unwrap();
 
     let config = directory.join("site.toml");
-    let (schema, env) = (
-        directory.join("site.schema.toml"),
-        directory.join("site.env"),
-    );
-    assert_eq!(
-        (mode(&directory), mode(&config), mode(&schema)),
-        (0o755, 0o644, 0o644)
-    );
+    let (schema, env) = (directory.join("site.schema.toml"), directory.join("site.env"));
+    assert_eq!((mode(&directory), mode(&config), mode(&schema)), (0o755, 0o644, 0o644));
     assert_eq!(mode(&env), 0o640);
     let text = fs::read_to_string(&config).unwrap();
     assert!(!text.contains('@'), "{text}");
     let raw = parse(&text, &config).unwrap();
     assert_eq!(raw.schema, Some(SchemaChoice::File(schema.clone())));
-    assert_eq!(
-        raw.sources[0].kind,
-        SourceKind::EnvFile { path: env.clone() }
-    );
-    assert_eq!(
-        (raw.user.as_deref(), raw.group.as_deref()),
-        (Some("root"), Some("root"))
-    );
+    assert_eq!(raw.sources[0].kind, SourceKind::EnvFile { path: env.clone() });
+    assert_eq!((raw.user.as_deref(), raw.group.as_deref()), (Some("root"), Some("root")));
     assert!(raw.later.is_empty());
     toml::de::DeTable::parse(&fs::read_to_string(&schema).unwrap()).unwrap();
 
     let text = fs::read_to_string(&env).unwrap();
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .collect();
-    let [line] = lines[..] else {
-        panic!("{} lines", lines.len())
-    };
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let [line] = lines[..] else { panic!("{} lines", lines.len()) };
     assert_eq!(line.strip_prefix("SECRET_KEY=").map(str::len), Some(64));
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("    keybearer check --config '"), "{out}");
@@ -117,19 +98,13 @@ fn nothing_is_overwritten_and_nothing_is_left() {
     // A link is neither followed nor replaced.
     fs::remove_file(&env).unwrap();
     std::os::unix::fs::symlink("/nowhere/keybearer", &env).unwrap();
-    assert!(matches!(
-        run(&scratch.0, None, None, &mut Vec::new()),
-        Err(Error::Exists { .. })
-    ));
+    assert!(matches!(run(&scratch.0, None, None, &mut Vec::new()), Err(Error::Exists { .. })));
     assert_eq!(fs::read_dir(&scratch.0).unwrap().count(), 1);
 
     // What fails last takes everything with it, the directory too.
     let fresh = scratch.0.join("fresh");
     let mut full = fs::File::options().write(true).open("/dev/full").unwrap();
-    assert!(matches!(
-        run(&fresh, None, None, &mut full),
-        Err(Error::Output(_))
-    ));
+    assert!(matches!(run(&fresh, None, None, &mut full), Err(Error::Output(_))));
     assert!(!fresh.exists());
 }
 
@@ -144,10 +119,7 @@ fn a_missing_parent_and_a_file_in_the_way() {
     );
     fs::write(&parent, "").unwrap();
     let error = run(&parent, None, None, &mut Vec::new()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        format!("'{}' is no directory", parent.display())
-    );
+    assert_eq!(error.to_string(), format!("'{}' is no directory", parent.display()));
     let odd = run(&scratch.0.join("a\nb"), None, None, &mut Vec::new()).unwrap_err();
     assert_eq!(odd.exit(), Exit::Usage);
 }
@@ -156,23 +128,13 @@ fn a_missing_parent_and_a_file_in_the_way() {
 #[test]
 fn the_env_file_belongs_to_the_group_where_that_can_be() {
     let scratch = Scratch::new("group");
-    let user = AccountSpec {
-        user: "nobody".to_owned(),
-        group: Some("1234".to_owned()),
-    };
+    let user = AccountSpec { user: "nobody".to_owned(), group: Some("1234".to_owned()) };
     run(&scratch.0, None, Some(&user), &mut Vec::new()).unwrap();
     let gid = scratch.0.join("keybearer.env").metadata().unwrap().gid();
-    let expected = if geteuid().is_root() {
-        1234
-    } else {
-        nix::unistd::getegid().as_raw()
-    };
+    let expected = if geteuid().is_root() { 1234 } else { nix::unistd::getegid().as_raw() };
     assert_eq!(gid, expected);
 
-    let unknown = AccountSpec {
-        user: "no-such-user".to_owned(),
-        group: None,
-    };
+    let unknown = AccountSpec { user: "no-such-user".to_owned(), group: None };
     let mut out = Vec::new();
     run(&scratch.0, Some("b"), Some(&unknown), &mut out).unwrap();
     let told = String::from_utf8(out).unwrap().contains("chgrp GROUP ");
@@ -183,16 +145,10 @@ fn the_env_file_belongs_to_the_group_where_that_can_be() {
 #[test]
 fn the_schema_names_what_the_env_file_offers() {
     let schema = toml::de::DeTable::parse(include_str!("../starter/schema.toml")).unwrap();
-    let listed: BTreeSet<&str> = schema
-        .get_ref()
-        .keys()
-        .map(|key| key.get_ref().as_ref())
-        .collect();
+    let listed: BTreeSet<&str> =
+        schema.get_ref().keys().map(|key| key.get_ref().as_ref()).collect();
     let env = include_str!("../starter/site.env");
-    for name in env
-        .lines()
-        .filter_map(|line| line.trim_start_matches('#').split_once('='))
-    {
+    for name in env.lines().filter_map(|line| line.trim_start_matches('#').split_once('=')) {
         if name.0.parse::<secrets::Name>().is_ok() {
             assert!(listed.contains(name.0), "{}", name.0);
         }

@@ -29,15 +29,8 @@ impl Texts {
         let account = match user {
             None => "#user = \"example\"\n#group = \"www-data\"".to_owned(),
             Some(AccountSpec { user, group: None }) => format!("user = {}", toml_string(user)),
-            Some(AccountSpec {
-                user,
-                group: Some(group),
-            }) => {
-                format!(
-                    "user = {}\ngroup = {}",
-                    toml_string(user),
-                    toml_string(group)
-                )
+            Some(AccountSpec { user, group: Some(group) }) => {
+                format!("user = {}\ngroup = {}", toml_string(user), toml_string(group))
             }
         };
         // The paths come last: what stands in them is not looked at again.
@@ -53,11 +46,7 @@ impl Texts {
         for part in [before, key, after] {
             env.push_str(part);
         }
-        Ok(Texts {
-            config: text,
-            schema: SCHEMA,
-            env,
-        })
+        Ok(Texts { config: text, schema: SCHEMA, env })
     }
 
     /// What to do next, ready to be copied.
@@ -86,9 +75,7 @@ impl Texts {
 
 /// A path that can stand in a config file, and in a comment of one line.
 fn written(path: &Path) -> Result<&str, Error> {
-    path.to_str()
-        .filter(|text| !text.contains(char::is_control))
-        .ok_or(Error::Unwritten)
+    path.to_str().filter(|text| !text.contains(char::is_control)).ok_or(Error::Unwritten)
 }
 
 /// TOML's basic string. There is no control character in it.

@@ -13,15 +13,9 @@ use super::parse;
 
 /// What an env file that was read gives the site.
 pub(crate) fn gather(path: &Path, bytes: &[u8], selection: &Selection) -> Result<Gathered, Error> {
-    let parsed = parse(bytes).map_err(|errors| Error::Syntax {
-        path: path.to_owned(),
-        errors,
-    })?;
+    let parsed = parse(bytes).map_err(|errors| Error::Syntax { path: path.to_owned(), errors })?;
     let mut gathered = Gathered::from(Rc::from(quoted(path)));
-    let remarks = parsed
-        .remarks
-        .iter()
-        .map(|remark| format!("{}: {remark}", quoted(path)));
+    let remarks = parsed.remarks.iter().map(|remark| format!("{}: {remark}", quoted(path)));
     gathered.warnings.extend(remarks);
 
     let mut values: BTreeMap<String, Secret> = BTreeMap::new();

@@ -23,25 +23,15 @@ pub struct Assignment {
 /// What systemd accepts and the operator may not have meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remark {
-    Duplicate {
-        name: Name,
-        first: usize,
-        line: usize,
-    },
-    HashInValue {
-        name: Name,
-        line: usize,
-    },
+    Duplicate { name: Name, first: usize, line: usize },
+    HashInValue { name: Name, line: usize },
 }
 
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Remark::Duplicate { name, first, line } => {
-                write!(
-                    f,
-                    "{name} is on line {first} and again on line {line}; the last one counts"
-                )
+                write!(f, "{name} is on line {first} and again on line {line}; the last one counts")
             }
             Remark::HashInValue { name, line } => write!(
                 f,

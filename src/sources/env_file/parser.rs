@@ -50,11 +50,7 @@ impl<'a> Parser<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Parser {
             bytes,
-            here: Mark {
-                at: 0,
-                line: 1,
-                line_start: 0,
-            },
+            here: Mark { at: 0, line: 1, line_start: 0 },
             parsed: Parsed::default(),
             lines: HashMap::new(),
             errors: Vec::new(),
@@ -70,13 +66,7 @@ impl<'a> Parser<'a> {
         for (at, &byte) in self.bytes.iter().enumerate() {
             mark.at = at;
             match byte {
-                b'\n' => {
-                    mark = Mark {
-                        at,
-                        line: mark.line + 1,
-                        line_start: at + 1,
-                    }
-                }
+                b'\n' => mark = Mark { at, line: mark.line + 1, line_start: at + 1 },
                 0 if nul_line != mark.line => {
                     nul_line = mark.line;
                     self.error(mark, Problem::Nul);
@@ -151,24 +141,12 @@ impl<'a> Parser<'a> {
 
         let line = start.line;
         if let Some(first) = self.lines.insert(name.clone(), line) {
-            self.parsed.remarks.push(Remark::Duplicate {
-                name: name.clone(),
-                first,
-                line,
-            });
+            self.parsed.remarks.push(Remark::Duplicate { name: name.clone(), first, line });
         }
         if value.hash_after_space {
-            self.parsed.remarks.push(Remark::HashInValue {
-                name: name.clone(),
-                line,
-            });
+            self.parsed.remarks.push(Remark::HashInValue { name: name.clone(), line });
         }
-        self.parsed.assignments.push(Assignment {
-            name,
-            value: value_text,
-            line,
-            span,
-        });
+        self.parsed.assignments.push(Assignment { name, value: value_text, line, span });
     }
 
     /// Up to and over the `=`; None where the line has none.
@@ -181,11 +159,7 @@ impl<'a> Parser<'a> {
                 None | Some(b'\n') => {
                     let line = self.bytes.get(start.at..end).unwrap_or_default();
                     let exported = starts_with_export(line);
-                    let problem = if exported {
-                        Problem::Export
-                    } else {
-                        Problem::NoEquals
-                    };
+                    let problem = if exported { Problem::Export } else { Problem::NoEquals };
                     self.error(start, problem);
                     return None;
                 }
@@ -197,10 +171,7 @@ impl<'a> Parser<'a> {
     /// White space, then quoted parts with white space between them; from the first other character
     /// on it is unquoted, and quotes are characters like others.
     fn value(&mut self) -> Option<Value> {
-        let mut value = Value {
-            bytes: Zeroizing::new(Vec::new()),
-            hash_after_space: false,
-        };
+        let mut value = Value { bytes: Zeroizing::new(Vec::new()), hash_after_space: false };
         loop {
             let mark = self.here;
             match self.next_unquoted() {
@@ -313,17 +284,8 @@ impl<'a> Parser<'a> {
             },
         };
         let mut mark = start;
-        for (at, _) in raw
-            .iter()
-            .enumerate()
-            .take(bad)
-            .filter(|(_, byte)| **byte == b'\n')
-        {
-            mark = Mark {
-                at,
-                line: mark.line + 1,
-                line_start: start.at + at + 1,
-            };
+        for (at, _) in raw.iter().enumerate().take(bad).filter(|(_, byte)| **byte == b'\n') {
+            mark = Mark { at, line: mark.line + 1, line_start: start.at + at + 1 };
         }
         mark.at = start.at + bad;
         self.error(mark, Problem::NotUtf8);
@@ -368,22 +330,14 @@ impl<'a> Parser<'a> {
         let before = self.bytes.get(mark.line_start..mark.at).unwrap_or_default();
         // A byte of the form 10xxxxxx continues a character.
         let column = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count() + 1;
-        self.errors.push(SyntaxError {
-            line: mark.line,
-            column,
-            problem,
-        });
+        self.errors.push(SyntaxError { line: mark.line, column, problem });
     }
 }
 
 fn name(key: &[u8]) -> Result<Name, Problem> {
     let key = key.trim_ascii_end();
     let text = std::str::from_utf8(key).map_err(|_| Problem::NoName)?;
-    let wrong = if starts_with_export(key) {
-        Problem::Export
-    } else {
-        Problem::NoName
-    };
+    let wrong = if starts_with_export(key) { Problem::Export } else { Problem::NoName };
     text.parse().map_err(|_| wrong)
 }
 

@@ -9,22 +9,15 @@ use crate::exit::Exit;
 use crate::files::scratch::Scratch;
 
 fn spec(kind: SourceKind) -> SourceSpec {
-    SourceSpec {
-        kind,
-        selection: Selection::default(),
-    }
+    SourceSpec { kind, selection: Selection::default() }
 }
 
 fn env_file(path: &Path) -> SourceSpec {
-    spec(SourceKind::EnvFile {
-        path: path.to_owned(),
-    })
+    spec(SourceKind::EnvFile { path: path.to_owned() })
 }
 
 fn directory(path: &Path) -> SourceSpec {
-    spec(SourceKind::Directory {
-        path: path.to_owned(),
-    })
+    spec(SourceKind::Directory { path: path.to_owned() })
 }
 
 fn credentials(wanted: Credentials) -> SourceSpec {
@@ -36,18 +29,11 @@ fn environment(wanted: Inherited) -> SourceSpec {
 }
 
 fn inherited(pairs: &[(&str, &str)]) -> BTreeMap<OsString, OsString> {
-    pairs
-        .iter()
-        .map(|(name, value)| (name.into(), value.into()))
-        .collect()
+    pairs.iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
 fn values(fetched: &Fetched) -> Vec<(&str, &str)> {
-    fetched
-        .entries
-        .iter()
-        .map(|(n, e)| (n.as_str(), e.value.expose()))
-        .collect()
+    fetched.entries.iter().map(|(n, e)| (n.as_str(), e.value.expose())).collect()
 }
 
 /// The message and the exit code; never a value.
@@ -70,20 +56,10 @@ fn a_later_source_wins_and_says_so() {
     scratch.file("second/B", b"from the directory\n", 0o440);
     let inherited = inherited(&[("A", "from the environment"), ("OTHER", "x")]);
     let a = "A".parse().expect("a name");
-    let specs = [
-        env_file(&first),
-        directory(&second),
-        environment(Inherited::Names(vec![a])),
-    ];
+    let specs = [env_file(&first), directory(&second), environment(Inherited::Names(vec![a]))];
     let fetched = fetch(&specs, &inherited, None).expect("fetched");
-    assert_eq!(
-        values(&fetched),
-        [("A", "from the environment"), ("B", "from the directory")]
-    );
-    assert_eq!(
-        fetched.taken.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
-        ["A"]
-    );
+    assert_eq!(values(&fetched), [("A", "from the environment"), ("B", "from the directory")]);
+    assert_eq!(fetched.taken.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["A"]);
     let (first, second) = (quoted(&first), quoted(&second));
     assert_eq!(
         fetched.warnings,
@@ -127,10 +103,7 @@ fn an_empty_file_is_a_warning() {
     let scratch = Scratch::new();
     let path = scratch.file("x.env", b"", 0o640);
     let fetched = fetch(&[env_file(&path)], &inherited(&[]), None).expect("fetched");
-    assert_eq!(
-        fetched.warnings,
-        [format!("{} gives no variable", quoted(&path))]
-    );
+    assert_eq!(fetched.warnings, [format!("{} gives no variable", quoted(&path))]);
 }
 
 #[test]
@@ -143,87 +116,52 @@ fn a_value_ends_where_the_kernel_ends_it() {
     fs::write(&path, text(131_072)).expect("written");
     let (text, exit) = refused(&[env_file(&path)], &inherited(&[]));
     assert_eq!(exit, Exit::Config);
-    assert!(
-        text.contains("A is 131072 bytes long with its name"),
-        "{text}"
-    );
+    assert!(text.contains("A is 131072 bytes long with its name"), "{text}");
 }
 
 #[test]
 fn one_file_a_secret_less_one_line_end() {
     let scratch = Scratch::new();
     let path = scratch.directory("secrets", 0o755);
-    for (name, content) in [
-        ("A", "x\n"),
-        ("B", "x\r\n"),
-        ("C", "x\n\n"),
-        ("D", " x "),
-        ("E", ""),
-        (".hidden", "x"),
-    ] {
+    for (name, content) in
+        [("A", "x\n"), ("B", "x\r\n"), ("C", "x\n\n"), ("D", " x "), ("E", ""), (".hidden", "x")]
+    {
         scratch.file(&format!("secrets/{name}"), content.as_bytes(), 0o400);
     }
     scratch.directory("secrets/sub", 0o755);
     let fetched = fetch(&[directory(&path)], &inherited(&[]), None).expect("fetched");
-    assert_eq!(
-        values(&fetched),
-        [
-            ("A", "x"),
-            ("B", "x"),
-            ("C", "x\n"),
-            ("D", " x "),
-            ("E", "")
-        ]
-    );
+    assert_eq!(values(&fetched), [("A", "x"), ("B", "x"), ("C", "x\n"), ("D", " x "), ("E", "")]);
     let (source, sub) = (quoted(&path), quoted(&path.join("sub")));
-    assert_eq!(
-        fetched.warnings,
-        [format!(
-            "directory {source}: the directory {sub} is skipped"
-        )]
-    );
+    assert_eq!(fetched.warnings, [format!("directory {source}: the directory {sub} is skipped")]);
 }
 
 #[test]
 fn a_directory_names_what_no_environment_can_carry() {
     let scratch = Scratch::new();
     let path = scratch.directory("secrets", 0o755);
-    for (content, words) in [
-        (&b"canary\0x"[..], "A holds a NUL byte"),
-        (b"canary\xFF", "A is not valid UTF-8"),
-    ] {
+    for (content, words) in
+        [(&b"canary\0x"[..], "A holds a NUL byte"), (b"canary\xFF", "A is not valid UTF-8")]
+    {
         let file = scratch.file("secrets/A", content, 0o600);
         let (text, exit) = refused(&[directory(&path)], &inherited(&[]));
-        assert!(
-            text.starts_with("directory '") && text.contains(words),
-            "{text}"
-        );
+        assert!(text.starts_with("directory '") && text.contains(words), "{text}");
         assert_eq!(exit, Exit::Config);
         fs::remove_file(file).expect("removed");
     }
     let strange = path.join(OsStr::from_bytes(b"\xFF"));
     fs::write(&strange, "canary").expect("written");
     let (text, exit) = refused(&[directory(&path)], &inherited(&[]));
-    assert!(
-        text.contains(r"run: mv $'") && text.contains(r"\xff' "),
-        "{text}"
-    );
+    assert!(text.contains(r"run: mv $'") && text.contains(r"\xff' "), "{text}");
     assert_eq!(exit, Exit::Config);
     fs::remove_file(strange).expect("removed");
     scratch.file("secrets/api-key", b"canary", 0o600);
     let (text, exit) = refused(&[directory(&path)], &inherited(&[]));
-    assert!(
-        text.contains("'api-key', which is no variable name"),
-        "{text}"
-    );
+    assert!(text.contains("'api-key', which is no variable name"), "{text}");
     assert_eq!(exit, Exit::Config);
 
     let missing = scratch.path("missing");
     let text = format!("{} does not exist", quoted(&missing));
-    assert_eq!(
-        refused(&[directory(&missing)], &inherited(&[])),
-        (text, Exit::Config)
-    );
+    assert_eq!(refused(&[directory(&missing)], &inherited(&[])), (text, Exit::Config));
 }
 
 #[test]
@@ -234,38 +172,22 @@ fn docker_and_kubernetes_mounts_are_taken_as_they_come() {
     let kubernetes = scratch.projected(&[("A", b"canary"), ("B", b"canary\n")]);
     let docker = scratch.directory("docker", 0o755);
     scratch.file("docker/C", b"canary", 0o444);
-    let fetched = fetch(
-        &[directory(&kubernetes), directory(&docker)],
-        &inherited(&[]),
-        None,
-    )
-    .expect("ok");
-    assert_eq!(
-        values(&fetched),
-        [("A", "canary"), ("B", "canary"), ("C", "canary")]
-    );
+    let fetched =
+        fetch(&[directory(&kubernetes), directory(&docker)], &inherited(&[]), None).expect("ok");
+    assert_eq!(values(&fetched), [("A", "canary"), ("B", "canary"), ("C", "canary")]);
     let warning = |path| {
-        format!(
-            "files in {} are readable by others, accepted on a tmpfs only",
-            quoted(path)
-        )
+        format!("files in {} are readable by others, accepted on a tmpfs only", quoted(path))
     };
     assert_eq!(fetched.warnings, [warning(&kubernetes), warning(&docker)]);
 
     symlink("/etc/hostname", docker.join("D")).expect("a link");
     let (text, exit) = refused(&[directory(&docker)], &inherited(&[]));
-    assert!(
-        text.ends_with("a symbolic link; name its target: '/etc/hostname'"),
-        "{text}"
-    );
+    assert!(text.ends_with("a symbolic link; name its target: '/etc/hostname'"), "{text}");
     assert_eq!(exit, Exit::Refused);
     // A set that lacks what a link promises is read again, and then named.
     fs::remove_file(kubernetes.join("..data/A")).expect("removed");
     let (text, _) = refused(&[directory(&kubernetes)], &inherited(&[]));
-    assert_eq!(
-        text,
-        format!("{} does not exist", quoted(&kubernetes.join("A")))
-    );
+    assert_eq!(text, format!("{} does not exist", quoted(&kubernetes.join("A"))));
 }
 
 #[test]
@@ -282,28 +204,15 @@ fn credentials_all_some_or_an_env_file() {
     assert_eq!(values(&some), [("A", "canary-a")]);
     let file = take(Credentials::EnvFile("site".to_owned())).expect("fetched");
     assert_eq!(values(&file), [("B", "canary-b # c")]);
-    assert!(
-        file.warnings[0].contains("part of B"),
-        "{:?}",
-        file.warnings
-    );
-    for wanted in [
-        Credentials::Names(vec!["C".to_owned()]),
-        Credentials::EnvFile("C".to_owned()),
-    ] {
+    assert!(file.warnings[0].contains("part of B"), "{:?}", file.warnings);
+    for wanted in [Credentials::Names(vec!["C".to_owned()]), Credentials::EnvFile("C".to_owned())] {
         let error = take(wanted).expect_err("not held").to_string();
-        assert_eq!(
-            error,
-            format!("credentials directory {} holds no 'C'", quoted(&path))
-        );
+        assert_eq!(error, format!("credentials directory {} holds no 'C'", quoted(&path)));
     }
     for outside in ["../credentials/A", "/etc/passwd", "..", ".", ""] {
         let wanted = Credentials::Names(vec![outside.to_owned()]);
         assert!(take(wanted).is_err(), "{outside}");
-        assert!(
-            take(Credentials::EnvFile(outside.to_owned())).is_err(),
-            "{outside}"
-        );
+        assert!(take(Credentials::EnvFile(outside.to_owned())).is_err(), "{outside}");
     }
     let (text, exit) = refused(&[credentials(Credentials::All)], &inherited(&[]));
     assert!(text.contains("LoadCredential="), "{text}");
@@ -312,12 +221,8 @@ fn credentials_all_some_or_an_env_file() {
 
 #[test]
 fn inherited_variables_by_name_and_by_prefix() {
-    let mut variables = inherited(&[
-        ("APP_A", "canary"),
-        ("APP_B", "canary"),
-        ("PATH", "/bin"),
-        ("app-c", "x"),
-    ]);
+    let mut variables =
+        inherited(&[("APP_A", "canary"), ("APP_B", "canary"), ("PATH", "/bin"), ("app-c", "x")]);
     let prefix = Inherited::Prefix("APP_".to_owned());
     let fetched = fetch(&[environment(prefix.clone())], &variables, None).expect("fetched");
     assert_eq!(values(&fetched), [("APP_A", "canary"), ("APP_B", "canary")]);
@@ -325,35 +230,19 @@ fn inherited_variables_by_name_and_by_prefix() {
 
     let rename = [("A".parse().expect("a name"), "APP_A".to_owned())].into();
     let only = Some(["A".parse().expect("a name")].into());
-    let selection = Selection {
-        prefix: None,
-        rename,
-        only,
-    };
-    let renamed = SourceSpec {
-        kind: environment(prefix.clone()).kind,
-        selection,
-    };
+    let selection = Selection { prefix: None, rename, only };
+    let renamed = SourceSpec { kind: environment(prefix.clone()).kind, selection };
     let fetched = fetch(&[renamed], &variables, None).expect("fetched");
     assert_eq!(values(&fetched), [("A", "canary")]);
-    assert_eq!(
-        fetched.taken.iter().map(|n| n.as_str()).collect::<Vec<_>>(),
-        ["APP_A"]
-    );
+    assert_eq!(fetched.taken.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["APP_A"]);
 
     let missing = Inherited::Names(vec!["MISSING".parse().expect("a name")]);
     assert_eq!(
         refused(&[environment(missing)], &variables),
-        (
-            "the environment holds no 'MISSING'".to_owned(),
-            Exit::Config
-        )
+        ("the environment holds no 'MISSING'".to_owned(), Exit::Config)
     );
     variables.insert("APP_C".into(), OsStr::from_bytes(b"canary\xFF").to_owned());
     let (text, exit) = refused(&[environment(prefix)], &variables);
-    assert!(
-        text.starts_with("the environment: APP_C is not valid UTF-8"),
-        "{text}"
-    );
+    assert!(text.starts_with("the environment: APP_C is not valid UTF-8"), "{text}");
     assert_eq!(exit, Exit::Config);
 }

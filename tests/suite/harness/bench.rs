@@ -20,10 +20,7 @@ impl Bench {
         let dir = std::env::temp_dir().join(format!("kb-{}-{number}", std::process::id()));
         fs::create_dir(&dir).unwrap();
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
-        Bench {
-            dir,
-            site: Account::site(),
-        }
+        Bench { dir, site: Account::site() }
     }
 
     pub fn dir(&self) -> &Path {

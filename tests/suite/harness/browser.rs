@@ -13,10 +13,7 @@ pub struct Browser {
 
 impl Browser {
     pub fn new(target: Target) -> Browser {
-        Browser {
-            target,
-            cookies: BTreeMap::new(),
-        }
+        Browser { target, cookies: BTreeMap::new() }
     }
 
     pub fn get(&mut self, path: &str) -> io::Result<Response> {
@@ -34,11 +31,7 @@ impl Browser {
             .ok_or_else(|| io::Error::other(format!("no login form: {page:?}")))?;
         self.send(Request::post(
             "/login/",
-            &[
-                ("csrfmiddlewaretoken", &token),
-                ("username", user),
-                ("password", password),
-            ],
+            &[("csrfmiddlewaretoken", &token), ("username", user), ("password", password)],
         ))
     }
 
@@ -53,14 +46,8 @@ impl Browser {
     }
 
     fn send(&mut self, request: Request) -> io::Result<Response> {
-        let cookies: Vec<_> = self
-            .cookies
-            .iter()
-            .map(|(n, v)| format!("{n}={v}"))
-            .collect();
-        let response = request
-            .header("Cookie", &cookies.join("; "))
-            .send(&self.target)?;
+        let cookies: Vec<_> = self.cookies.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        let response = request.header("Cookie", &cookies.join("; ")).send(&self.target)?;
         for (name, value) in &response.headers {
             if name == "set-cookie"
                 && let Some((cookie, value)) =

@@ -51,8 +51,7 @@ impl Capture {
 
     /// Waits until every writer has closed the stream; false if that got too late.
     pub fn end(&self, until: Instant) -> bool {
-        self.wait(until, |state| state.ended.then_some(()))
-            .is_some()
+        self.wait(until, |state| state.ended.then_some(())).is_some()
     }
 
     fn wait<T>(&self, until: Instant, look: impl Fn(&State) -> Option<T>) -> Option<T> {

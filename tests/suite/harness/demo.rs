@@ -25,11 +25,7 @@ impl<'a> Demo<'a> {
             super::skip("needs the kit of tests/run");
             return None;
         };
-        let demo = Demo {
-            bench,
-            kit: kit.into(),
-            data: bench.site_dir("data"),
-        };
+        let demo = Demo { bench, kit: kit.into(), data: bench.site_dir("data") };
         let (database, _) = demo.made();
         let path = demo.data.join("db.sqlite3");
         fs::write(&path, database).unwrap();
@@ -57,9 +53,7 @@ impl<'a> Demo<'a> {
     /// The same as the text of an env file.
     pub fn env_text(&self) -> String {
         let lines = self.environment().into_iter();
-        lines
-            .map(|(name, value)| format!("{name}={value}\n"))
-            .collect()
+        lines.map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 
     /// The canary: no output may show it.
@@ -77,46 +71,29 @@ impl<'a> Demo<'a> {
         MADE.get_or_init(|| {
             let bench = Bench::new();
             let data = bench.site_dir("data");
-            self.manage(&bench, &data)
-                .args(["migrate", "--verbosity=0"])
-                .run()
-                .expect_code(0);
-            let made = self
-                .manage(&bench, &data)
-                .args(["newuser", Demo::USER])
-                .run();
+            self.manage(&bench, &data).args(["migrate", "--verbosity=0"]).run().expect_code(0);
+            let made = self.manage(&bench, &data).args(["newuser", Demo::USER]).run();
             let password = made.expect_code(0).stdout.trim().to_owned();
             (fs::read(data.join("db.sqlite3")).unwrap(), password)
         })
     }
 
     fn manage<'b>(&self, bench: &'b Bench, data: &Path) -> Invocation<'b> {
-        let manage = bench
-            .program(self.python())
-            .by_site()
-            .cwd(self.app())
-            .arg("manage.py");
+        let manage = bench.program(self.python()).by_site().cwd(self.app()).arg("manage.py");
         let variables = environment(data).into_iter();
         variables.fold(manage, |manage, (name, value)| manage.env(name, value))
     }
 
     /// The site without keybearer, as a check on the tests.
     pub fn bare_gunicorn(&self, bind: &str) -> Invocation<'a> {
-        let gunicorn = self
-            .bench
-            .program(self.gunicorn())
-            .by_site()
-            .cwd(self.app())
-            .args([
-                "--bind",
-                bind,
-                "--no-control-socket",
-                "demo.wsgi:application",
-            ]);
+        let gunicorn = self.bench.program(self.gunicorn()).by_site().cwd(self.app()).args([
+            "--bind",
+            bind,
+            "--no-control-socket",
+            "demo.wsgi:application",
+        ]);
         let variables = self.environment().into_iter();
-        variables.fold(gunicorn, |gunicorn, (name, value)| {
-            gunicorn.env(name, value)
-        })
+        variables.fold(gunicorn, |gunicorn, (name, value)| gunicorn.env(name, value))
     }
 }
 

@@ -30,20 +30,12 @@ pub struct Response {
 
 impl Request {
     pub fn get(path: &str) -> Request {
-        Request {
-            method: "GET",
-            path: path.to_owned(),
-            headers: Vec::new(),
-            body: String::new(),
-        }
+        Request { method: "GET", path: path.to_owned(), headers: Vec::new(), body: String::new() }
     }
 
     /// An HTML form; the values need no encoding.
     pub fn post(path: &str, fields: &[(&str, &str)]) -> Request {
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let fields: Vec<_> = fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut request = Request::get(path);
         request.method = "POST";
         request.body = fields.join("&");
@@ -97,9 +89,7 @@ impl Response {
         let headers = lines.filter_map(|line| line.split_once(": "));
         Some(Response {
             status,
-            headers: headers
-                .map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()))
-                .collect(),
+            headers: headers.map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned())).collect(),
             body: body.to_owned(),
         })
     }

@@ -22,20 +22,14 @@ pub struct Invocation<'a> {
 impl<'a> Invocation<'a> {
     pub fn new(bench: &'a Bench, program: PathBuf) -> Invocation<'a> {
         let environment = [
-            (
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            ),
+            ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
             ("LANG", "C.UTF-8"),
         ];
         Invocation {
             bench,
             program,
             arguments: Vec::new(),
-            environment: environment
-                .iter()
-                .map(|(k, v)| (k.into(), v.into()))
-                .collect(),
+            environment: environment.iter().map(|(k, v)| (k.into(), v.into())).collect(),
             directory: None,
             stdin: None,
             through: Vec::new(),
@@ -49,11 +43,7 @@ impl<'a> Invocation<'a> {
     }
 
     pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
-        self.arguments.extend(
-            arguments
-                .into_iter()
-                .map(|argument| argument.as_ref().to_owned()),
-        );
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
         self
     }
 
@@ -68,8 +58,7 @@ impl<'a> Invocation<'a> {
     }
 
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment
-            .insert(name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.insert(name.as_ref().to_owned(), value.as_ref().to_owned());
         self
     }
 
@@ -87,8 +76,7 @@ impl<'a> Invocation<'a> {
     /// Another program that ends by becoming this one: `prlimit`, `env --ignore-signal`, `strace`.
     /// It runs before the mode is entered, with the rights of the tests.
     pub fn through<A: AsRef<OsStr>>(mut self, wrapper: impl IntoIterator<Item = A>) -> Self {
-        self.through
-            .extend(wrapper.into_iter().map(|word| word.as_ref().to_owned()));
+        self.through.extend(wrapper.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
@@ -117,11 +105,7 @@ impl<'a> Invocation<'a> {
             .env_clear()
             .envs(self.environment)
             .current_dir(self.directory.as_deref().unwrap_or(self.bench.dir()))
-            .stdin(if self.stdin.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
+            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);

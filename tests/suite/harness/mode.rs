@@ -50,10 +50,9 @@ impl Mode {
             wrapper
         };
         match self {
-            Mode::Three => setpriv(&[
-                "--bounding-set=-all,+setuid,+setgid,+kill",
-                "--inh-caps=-all",
-            ]),
+            Mode::Three => {
+                setpriv(&["--bounding-set=-all,+setuid,+setgid,+kill", "--inh-caps=-all"])
+            }
             Mode::User if nix::unistd::geteuid().is_root() => {
                 let site = Account::site();
                 setpriv(&[

@@ -17,9 +17,7 @@ impl NotifySocket {
     pub fn new(bench: &Bench) -> NotifySocket {
         let path = bench.path("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(100)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
         // As systemd has it: everybody may send.
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
         NotifySocket { socket, path }

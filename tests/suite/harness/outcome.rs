@@ -11,11 +11,7 @@ pub struct Outcome {
 impl Outcome {
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
-        assert!(
-            self.code == Some(code),
-            "exit code {code} expected\n{}",
-            self.report()
-        );
+        assert!(self.code == Some(code), "exit code {code} expected\n{}", self.report());
         self
     }
 
@@ -35,11 +31,7 @@ impl Outcome {
     #[track_caller]
     pub fn expect_stderr_contains(self, text: &str) -> Self {
         let stderr = self.neutral(&self.stderr);
-        assert!(
-            stderr.contains(text),
-            "stderr with {text:?} expected\n{}",
-            self.report()
-        );
+        assert!(stderr.contains(text), "stderr with {text:?} expected\n{}", self.report());
         self
     }
 
@@ -47,11 +39,7 @@ impl Outcome {
     #[track_caller]
     pub fn expect_nowhere(self, secret: &str) -> Self {
         for (name, text) in [("stdout", &self.stdout), ("stderr", &self.stderr)] {
-            assert!(
-                !text.contains(secret),
-                "{name} holds the secret\n{}",
-                self.report()
-            );
+            assert!(!text.contains(secret), "{name} holds the secret\n{}", self.report());
         }
         self
     }

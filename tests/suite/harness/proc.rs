@@ -35,10 +35,7 @@ impl Status {
     /// `Uid` and `Gid`: real, effective, saved and of the file system; `Groups`: all of them.
     #[track_caller]
     pub fn ids(&self, name: &str) -> Vec<u32> {
-        self.field(name)
-            .split_whitespace()
-            .map(|id| id.parse().unwrap())
-            .collect()
+        self.field(name).split_whitespace().map(|id| id.parse().unwrap()).collect()
     }
 
     /// `CapEff` and its like, `SigIgn`, `SigBlk`.
@@ -96,10 +93,7 @@ pub struct Process {
 
 /// The children of a process, zombies among them.
 pub fn children(pid: Pid) -> Vec<Process> {
-    processes()
-        .into_iter()
-        .filter(|process| process.parent == pid)
-        .collect()
+    processes().into_iter().filter(|process| process.parent == pid).collect()
 }
 
 /// Its children, their children, and so on.
@@ -109,12 +103,7 @@ pub fn descendants(pid: Pid) -> Vec<Pid> {
     let mut next = 0;
     while next < found.len() {
         let parent = found[next];
-        found.extend(
-            processes
-                .iter()
-                .filter(|p| p.parent == parent)
-                .map(|p| p.pid),
-        );
+        found.extend(processes.iter().filter(|p| p.parent == parent).map(|p| p.pid));
         next += 1;
     }
     found.split_off(1)

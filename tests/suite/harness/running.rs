@@ -47,9 +47,7 @@ impl Running {
 
     /// Its living children, zombies left out.
     pub fn child_pids(&self) -> Vec<Pid> {
-        let living = proc::children(self.pid)
-            .into_iter()
-            .filter(|child| child.state != 'Z');
+        let living = proc::children(self.pid).into_iter().filter(|child| child.state != 'Z');
         living.map(|child| child.pid).collect()
     }
 
@@ -130,19 +128,12 @@ impl Running {
     fn status_within(&self, time: Duration) -> Option<ExitStatus> {
         let (status, changed) = &*self.end;
         let status = status.lock().unwrap();
-        *changed
-            .wait_timeout_while(status, time, |status| status.is_none())
-            .unwrap()
-            .0
+        *changed.wait_timeout_while(status, time, |status| status.is_none()).unwrap().0
     }
 
     /// What it has said, for a panic.
     pub fn report(&self) -> String {
-        format!(
-            "--- stdout\n{}\n--- stderr\n{}",
-            self.stdout(),
-            self.stderr()
-        )
+        format!("--- stdout\n{}\n--- stderr\n{}", self.stdout(), self.stderr())
     }
 }
 

@@ -18,10 +18,7 @@ impl Supervisor {
                 run.user_flags().arg("--").args(command)
             }
             // -s: a subreaper, since here it is not the first process.
-            Supervisor::Tini => bench
-                .program("/usr/bin/tini")
-                .args(["-s", "--"])
-                .args(command),
+            Supervisor::Tini => bench.program("/usr/bin/tini").args(["-s", "--"]).args(command),
         }
     }
 }

@@ -9,10 +9,7 @@ fn values(text: &str) -> Vec<(String, String)> {
 fn errors(bytes: &[u8]) -> Vec<(usize, usize, Problem)> {
     match parse(bytes) {
         Ok(_) => Vec::new(),
-        Err(errors) => errors
-            .into_iter()
-            .map(|e| (e.line, e.column, e.problem))
-            .collect(),
+        Err(errors) => errors.into_iter().map(|e| (e.line, e.column, e.problem)).collect(),
     }
 }
 
@@ -32,10 +29,7 @@ fn values_are_systemds() {
         ("A='single \\n \"$x\" \\\\'\n", "single \\n \"$x\" \\\\"),
         ("A='two\nlines'\n", "two\nlines"),
         ("A=' kept '  \n", " kept "),
-        (
-            "A=\"double \\\" \\\\ \\` \\$ \\n 'x'\"\n",
-            "double \" \\ ` $ \\n 'x'",
-        ),
+        ("A=\"double \\\" \\\\ \\` \\$ \\n 'x'\"\n", "double \" \\ ` $ \\n 'x'"),
         ("A=\"con\\\ntinued\"\n", "continued"),
         ("A=\"two\nlines\"\n", "two\nlines"),
         ("A='a' \"b\" 'c'\n", "abc"),
@@ -52,20 +46,13 @@ fn values_are_systemds() {
         ("A=\\ x\n", " x"),
         ("A=' '\\\n\n", " "),
         ("A=\"\\\\\"\n", "\\"),
-        (
-            "# comment\n; comment\n  # comment \\\\\n\nA=x # y\n",
-            "x # y",
-        ),
+        ("# comment\n; comment\n  # comment \\\\\n\nA=x # y\n", "x # y"),
         ("# ends with \\\n# comment\nA=x\n", "x"),
         ("A=grün\u{1F511}\n", "grün\u{1F511}"),
         ("A=a\tb\x7f\x1b\n", "a\tb\x7f\x1b"),
         ("A='a\rb'\n", "a\rb"),
     ] {
-        assert_eq!(
-            values(text),
-            [("A".to_owned(), expected.to_owned())],
-            "{text:?}"
-        );
+        assert_eq!(values(text), [("A".to_owned(), expected.to_owned())], "{text:?}");
     }
     assert!(values("").is_empty());
     assert!(values("\n \t\n# nothing\n;").is_empty());
@@ -76,29 +63,17 @@ fn what_systemd_skips_is_an_error_with_its_place() {
     for (bytes, expected) in [
         (&b"A=1\n  novalue\n"[..], vec![(2, 3, Problem::NoEquals)]),
         (b"novalue", vec![(1, 1, Problem::NoEquals)]),
-        (
-            b"1A=x\nB-C=y\n=z\nA B=x\n",
-            (1..=4).map(|l| (l, 1, Problem::NoName)).collect(),
-        ),
+        (b"1A=x\nB-C=y\n=z\nA B=x\n", (1..=4).map(|l| (l, 1, Problem::NoName)).collect()),
         ("Ä=x".as_bytes(), vec![(1, 1, Problem::NoName)]),
         (b"A=1\nB='open\nC=3\n", vec![(2, 3, Problem::UnclosedQuote)]),
         (b"A=\"open\\", vec![(1, 3, Problem::UnclosedQuote)]),
         (b"A='a' \"b", vec![(1, 7, Problem::UnclosedQuote)]),
         (b"A=x\\", vec![(1, 4, Problem::BackslashAtEnd)]),
         (b"A=\\", vec![(1, 3, Problem::BackslashAtEnd)]),
-        (
-            b"A=x\0y\0\nB=1\n#\0\n",
-            vec![(1, 4, Problem::Nul), (3, 2, Problem::Nul)],
-        ),
+        (b"A=x\0y\0\nB=1\n#\0\n", vec![(1, 4, Problem::Nul), (3, 2, Problem::Nul)]),
         (b"A=\xC3\xA4\xFFx\n", vec![(1, 4, Problem::NotUtf8)]),
-        (
-            b"A='1\n2\n3\xFF'\nB\n",
-            vec![(3, 2, Problem::NotUtf8), (4, 1, Problem::NoEquals)],
-        ),
-        (
-            b"\xEF\xBB\xBFA=x\nB\n",
-            vec![(1, 1, Problem::ByteOrderMark), (2, 1, Problem::NoEquals)],
-        ),
+        (b"A='1\n2\n3\xFF'\nB\n", vec![(3, 2, Problem::NotUtf8), (4, 1, Problem::NoEquals)]),
+        (b"\xEF\xBB\xBFA=x\nB\n", vec![(1, 1, Problem::ByteOrderMark), (2, 1, Problem::NoEquals)]),
         (
             b"A=1\r\nB=2\r\n\r\n# c\r\nC\r\n",
             vec![(1, 4, Problem::CarriageReturn), (5, 1, Problem::NoEquals)],
@@ -106,41 +81,23 @@ fn what_systemd_skips_is_an_error_with_its_place() {
         (b"A=1\rB=2\r3\n", vec![(1, 4, Problem::LoneCarriageReturn)]),
         (
             b"export A=1\n  export\tB=2\nexport C\n",
-            vec![
-                (1, 1, Problem::Export),
-                (2, 3, Problem::Export),
-                (3, 1, Problem::Export),
-            ],
+            vec![(1, 1, Problem::Export), (2, 3, Problem::Export), (3, 1, Problem::Export)],
         ),
         (b"# see \\\nA=1\n", vec![(1, 7, Problem::ContinuedComment)]),
-        (
-            b"-----BEGIN KEY-----\nab\n",
-            vec![(1, 1, Problem::NoEquals), (2, 1, Problem::NoEquals)],
-        ),
+        (b"-----BEGIN KEY-----\nab\n", vec![(1, 1, Problem::NoEquals), (2, 1, Problem::NoEquals)]),
     ] {
-        assert_eq!(
-            errors(bytes),
-            expected,
-            "{:?}",
-            String::from_utf8_lossy(bytes)
-        );
+        assert_eq!(errors(bytes), expected, "{:?}", String::from_utf8_lossy(bytes));
     }
 }
 
 #[test]
 fn a_bad_name_does_not_hide_the_lines_after_its_value() {
-    assert_eq!(
-        errors(b"1A='x\nB=2\n'\nC\n"),
-        [(1, 1, Problem::NoName), (4, 1, Problem::NoEquals)]
-    );
+    assert_eq!(errors(b"1A='x\nB=2\n'\nC\n"), [(1, 1, Problem::NoName), (4, 1, Problem::NoEquals)]);
 }
 
 #[test]
 fn a_comment_need_not_be_utf8() {
-    assert_eq!(
-        parse(b"# \xFC\nA=1\n").expect("parsed").assignments.len(),
-        1
-    );
+    assert_eq!(parse(b"# \xFC\nA=1\n").expect("parsed").assignments.len(), 1);
 }
 
 #[test]
@@ -169,11 +126,7 @@ fn remarks() {
 fn a_span_is_what_stands_behind_the_equals() {
     let text = "A = 'x\ny' \nB=\nC=z";
     let parsed = parse(text.as_bytes()).expect("parsed");
-    let spans: Vec<&str> = parsed
-        .assignments
-        .iter()
-        .map(|a| &text[a.span.clone()])
-        .collect();
+    let spans: Vec<&str> = parsed.assignments.iter().map(|a| &text[a.span.clone()]).collect();
     assert_eq!(spans, [" 'x\ny' ", "", "z"]);
     let lines: Vec<usize> = parsed.assignments.iter().map(|a| a.line).collect();
     assert_eq!(lines, [1, 3, 4]);
@@ -187,20 +140,8 @@ fn ten_thousand_keys_and_a_megabyte_of_errors_take_no_time() {
         writeln!(text, "KEY_{number}='{}'", "v".repeat(100)).expect("a String");
     }
     let start = std::time::Instant::now();
-    assert_eq!(
-        parse(text.as_bytes()).expect("parsed").assignments.len(),
-        10_000
-    );
-    for line in [
-        &b"=\n"[..],
-        b"\r",
-        b"\0",
-        b"A\n",
-        b"A=\\",
-        b"#\\\nA\n",
-        b"A='\n'\n",
-        b"A=\xFF",
-    ] {
+    assert_eq!(parse(text.as_bytes()).expect("parsed").assignments.len(), 10_000);
+    for line in [&b"=\n"[..], b"\r", b"\0", b"A\n", b"A=\\", b"#\\\nA\n", b"A='\n'\n", b"A=\xFF"] {
         let _ = parse(&line.repeat(1 << 20));
     }
     // Quadratic would be hours.
