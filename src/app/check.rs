@@ -14,11 +14,11 @@ use crate::account::Account;
 use crate::config::{self, Overrides, Settings};
 use crate::environment::{self, Environment};
 use crate::error::Error;
-use crate::launch::{self, Plan, Sockets};
+use crate::launch::{self, Plan, SocketError, Sockets};
 use crate::log;
 use crate::schema::{self, Schema, Validated};
 use crate::server::Objection;
-use crate::supervise::{Cause, Signals, Surroundings, Systemd};
+use crate::supervise::{Cause, Instance, Signals, Surroundings, Systemd};
 use crate::sys::Ending;
 
 /// Everything that `run` does short of starting, and what Django's guides ask for beyond.
@@ -47,10 +47,7 @@ fn examine(overrides: Overrides, full: bool, signals: &Signals) -> Result<Report
     let account = report.take(Area::Account, account.map_err(Error::from));
     if let Some(account) = &account {
         report.ok(Area::Account, format!("the site runs as user {account}"));
-        let bound = bind(&settings, account);
-        if let Some(shown) = report.take(Area::Sockets, bound).flatten() {
-            report.ok(Area::Sockets, shown);
-        }
+        examine_sockets(&mut report, &settings, account, &inherited);
     }
     launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
 
@@ -78,11 +75,25 @@ fn config_shown(settings: &Settings) -> String {
     }
 }
 
-/// Binds and lets go again.
-fn bind(settings: &Settings, account: &Account) -> Result<Option<String>, Error> {
-    let mut sockets = Sockets::inherited(&BTreeMap::new(), account)?;
-    sockets.bind(&settings.listen)?;
-    Ok((!sockets.is_empty()).then(|| format!("can listen on {}", sockets.shown())))
+/// Binds and lets go again. An address that is in use is no fault where the instance of this name runs:
+/// then it is the one that uses it.
+fn examine_sockets(
+    report: &mut Report,
+    settings: &Settings,
+    account: &Account,
+    inherited: &BTreeMap<OsString, OsString>,
+) {
+    let bound = Sockets::inherited(&BTreeMap::new(), account)
+        .and_then(|mut sockets| sockets.bind(&settings.listen).map(|()| sockets.shown()));
+    match (bound, Instance::running(&settings.name, inherited)) {
+        (Err(SocketError::InUse { address }), Some(pid)) => report.ok(
+            Area::Sockets,
+            format!("{address} is in use, and '{}' is running (pid {pid})", settings.name),
+        ),
+        (Err(error), _) => report.error(Area::Sockets, &error.into()),
+        (Ok(shown), _) if shown.is_empty() => {}
+        (Ok(shown), _) => report.ok(Area::Sockets, format!("can listen on {shown}")),
+    }
 }
 
 fn examine_secrets(
@@ -146,7 +157,7 @@ fn pass_gates(
         return Ok(());
     }
     for gate in gates::gates(prepared) {
-        report.ok(Area::Gates, format!("the {} succeeded", gate.what));
+        report.ok(Area::Gates, format!("{} succeeded", gate.what));
     }
     let (manage, name) = (&prepared.settings.manage, &environment.fallbacks_name);
     if let (Some(manage), Some(name)) = (manage, name) {
@@ -171,7 +182,7 @@ fn fallbacks_are_read(
     let weak = environment::encode(&[CANARY], encoding);
     let canary = environment.with(name, weak);
     let gate = Gate {
-        what: "fallbacks check".to_owned(),
+        what: "the fallbacks check".to_owned(),
         command: gates::with_arguments(manage, &["check", "--deploy"]),
     };
     let memory = memfd_create(c"keybearer-check", MFdFlags::MFD_CLOEXEC).map_err(|error| {
@@ -182,7 +193,7 @@ fn fallbacks_are_read(
     match (outcome.ending, outcome.cause) {
         (_, Some(Cause::Asked(signal))) => return Err(Error::Interrupted(signal)),
         (Ending::Code(_), _) => {}
-        (ending, _) => return Err(Error::Gate { what: format!("the {}", gate.what), ending }),
+        (ending, _) => return Err(Error::Gate { what: gate.what, ending }),
     }
     let mut text = Vec::new();
     output

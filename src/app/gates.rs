@@ -1,4 +1,6 @@
 use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsFd;
 
 use super::prepare::Prepared;
 use crate::environment::Environment;
@@ -17,7 +19,7 @@ pub struct Gate {
 /// The `before` commands in their order, then Django's own check.
 pub fn gates(prepared: &Prepared) -> Vec<Gate> {
     let before = prepared.settings.reload.before.iter().enumerate().map(|(index, command)| Gate {
-        what: format!("'before' command {}", index + 1),
+        what: format!("the 'before' command {}", index + 1),
         command: command.clone(),
     });
     let check = prepared.settings.manage.iter().map(|manage| Gate {
@@ -34,12 +36,12 @@ pub fn pass(
     around: Surroundings<'_>,
 ) -> Result<(), Error> {
     for gate in gates(prepared) {
-        log::info(format_args!("running the {}", gate.what));
+        log::info(format_args!("running {}", gate.what));
         let outcome = run_to_end(prepared, environment, around, &gate, None)?;
         match (outcome.ending, outcome.cause) {
             (_, Some(Cause::Asked(signal))) => return Err(Error::Interrupted(signal)),
             (Ending::Code(0), _) => {}
-            (ending, _) => return Err(Error::Gate { what: format!("the {}", gate.what), ending }),
+            (ending, _) => return Err(Error::Gate { what: gate.what, ending }),
         }
     }
     Ok(())
@@ -51,14 +53,17 @@ pub fn run_to_end(
     environment: &Environment,
     around: Surroundings<'_>,
     gate: &Gate,
-    output: Option<&std::fs::File>,
+    output: Option<&File>,
 ) -> Result<Outcome, Error> {
     let plan = Plan::new(&gate.command, environment, prepared.task())?;
-    let output = output.map(std::os::fd::AsFd::as_fd);
-    let process = launch::spawn(&plan, Wiring { output, ..Wiring::default() })?;
+    // It has not the terminal's foreground, and a question there would stop it for good.
+    let nothing = File::open("/dev/null")
+        .map_err(|error| Error::Kernel { what: "cannot open /dev/null", error })?;
+    let output = output.map(AsFd::as_fd);
+    let process =
+        launch::spawn(&plan, Wiring { input: Some(nothing.as_fd()), output, ..Wiring::default() })?;
     drop(plan);
-    let mut supervisor =
-        Supervisor::new(around, process, &format!("the {}", gate.what), Readiness::Nothing, None);
+    let mut supervisor = Supervisor::new(around, process, &gate.what, Readiness::Nothing, None);
     loop {
         let step = supervisor
             .wait_for_step()

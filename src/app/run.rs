@@ -1,3 +1,4 @@
+use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
@@ -11,9 +12,10 @@ use crate::launch::{self, Plan, Sockets, Wiring};
 use crate::log;
 use crate::server::{self, Way};
 use crate::supervise::{
-    Arrival, Cause, Heard, ProbeSocket, Prober, Readiness, Request, RuntimeDirectory, Signals,
-    Step, Supervisor, Surroundings, Systemd, Terminal,
+    Arrival, Cause, Heard, Instance, Outcome, ProbeSocket, Prober, Readiness, Request,
+    RuntimeDirectory, Signals, Step, Supervisor, Surroundings, Systemd, Terminal,
 };
+use crate::sys::Ending;
 
 /// Fetches, validates, starts, supervises; the exit code is the server's.
 pub fn run(overrides: Overrides) -> Result<u8, Error> {
@@ -28,7 +30,9 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     let mut sockets = Sockets::inherited(&prepared.inherited, &prepared.account)?;
     sockets.bind(&settings.listen)?;
     let way = server::way(prepared.kind(), &settings.command, sockets.len());
-    let private = Private::open(way, &prepared);
+    let runtime = RuntimeDirectory::open(&settings.name, &prepared.inherited);
+    let _mark = runtime.as_ref().ok().and_then(Instance::mark);
+    let private = Private::open(way, &runtime);
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
     launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
@@ -55,7 +59,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
 
 /// What only one generation has: how it alone can be asked, or heard.
 enum Private {
-    Probe(ProbeSocket, #[allow(dead_code, reason = "removed when dropped")] RuntimeDirectory),
+    Probe(ProbeSocket),
     Heard(Heard),
     Nothing,
 }
@@ -63,18 +67,16 @@ enum Private {
 impl Private {
     /// Opened while keybearer may still make directories. Without a place for it the site starts all the
     /// same, and is only known to live.
-    fn open(way: Way, prepared: &Prepared) -> Private {
+    fn open(way: Way, runtime: &io::Result<RuntimeDirectory>) -> Private {
         let why = match way {
             Way::Settle => return Private::Nothing,
-            Way::Probe => {
-                match RuntimeDirectory::open(&prepared.settings.name, &prepared.inherited) {
-                    Ok(directory) => match ProbeSocket::open(&directory) {
-                        Ok(probe) => return Private::Probe(probe, directory),
-                        Err(error) => format!("'{}': {error}", directory.path().display()),
-                    },
-                    Err(error) => format!("no directory for it: {error}"),
-                }
-            }
+            Way::Probe => match runtime {
+                Ok(directory) => match ProbeSocket::open(directory) {
+                    Ok(probe) => return Private::Probe(probe),
+                    Err(error) => format!("'{}': {error}", directory.path().display()),
+                },
+                Err(error) => format!("no directory for it: {error}"),
+            },
             Way::Heard => match Heard::open() {
                 Ok(heard) => return Private::Heard(heard),
                 Err(error) => error.to_string(),
@@ -99,12 +101,15 @@ fn start<'a>(
     let mut plan = Plan::new(&settings.command, environment, prepared.task())?;
     let mut handed = sockets.handed();
     match private {
-        Private::Probe(probe, _) => handed.push((probe.as_fd(), "probe".to_owned())),
+        Private::Probe(probe) => handed.push((probe.as_fd(), "probe".to_owned())),
         Private::Heard(heard) => plan.set("NOTIFY_SOCKET", heard.address()),
         Private::Nothing => {}
     }
-    let wiring =
-        Wiring { sockets: &handed, terminal: around.terminal.map(AsFd::as_fd), output: None };
+    let wiring = Wiring {
+        sockets: &handed,
+        terminal: around.terminal.map(AsFd::as_fd),
+        ..Wiring::default()
+    };
     let process = launch::spawn(&plan, wiring)?;
     log::debug(format_args!("started '{}' as pid {process}", plan.program()));
 
@@ -113,7 +118,7 @@ fn start<'a>(
         Request::new(ready.path.as_deref(), &server::probe_headers(&ready.headers, environment));
     let prober = |probe: &ProbeSocket| Prober::new(probe.path(), request.clone(), now);
     let (readiness, liveness) = match private {
-        Private::Probe(probe, _) => {
+        Private::Probe(probe) => {
             (Readiness::Probe(prober(probe)), ready.liveness.then(|| prober(probe)))
         }
         Private::Heard(heard) => (Readiness::Heard(heard), None),
@@ -154,10 +159,20 @@ fn supervise(
             let within = prepared.settings.ready.within;
             return Err(Error::NotReady { within, last: outcome.last_answer });
         }
-        let when = if outcome.was_ready { "" } else { " before it was ready" };
-        let by = if outcome.cause.is_some() { "" } else { " by itself" };
-        log::info(format_args!("the server ended{by}{when}: {}", outcome.ending));
+        say_end(&outcome);
         return Ok(outcome.ending.exit_code());
+    }
+}
+
+fn say_end(outcome: &Outcome) {
+    let when = if outcome.was_ready { "" } else { " before it was ready" };
+    let ending = outcome.ending;
+    match (outcome.asked, ending) {
+        (true, _) => log::info(format_args!("the server ended{when}: {ending}")),
+        (false, Ending::Code(0)) => {
+            log::info(format_args!("the server ended by itself{when}: {ending}"));
+        }
+        (false, _) => log::error(format_args!("the server ended by itself{when}: {ending}")),
     }
 }
 

@@ -6,7 +6,9 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::{Pid, dup2_stderr, dup2_stdout, getpid, getppid, pipe2, setpgid, tcsetpgrp};
+use nix::unistd::{
+    Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid, pipe2, setpgid, tcsetpgrp,
+};
 
 use super::enter::{self, enter};
 use super::{Failure, LaunchError, Plan, Stage};
@@ -19,6 +21,8 @@ pub struct Wiring<'a> {
     pub sockets: &'a [(BorrowedFd<'a>, String)],
     /// The terminal whose foreground the process shall have.
     pub terminal: Option<BorrowedFd<'a>>,
+    /// Standard input, where it is not keybearer's own.
+    pub input: Option<BorrowedFd<'a>>,
     /// Takes standard output and error; else they are keybearer's own.
     pub output: Option<BorrowedFd<'a>>,
 }
@@ -88,6 +92,9 @@ fn child(plan: &Plan, wiring: Wiring<'_>, supervisor: Pid) -> Failure {
         if let Some(terminal) = wiring.terminal {
             // TTOU is still blocked here, so that a background group may do this: tcsetpgrp(3).
             tcsetpgrp(terminal, getpid()).map_err(at(Stage::Group))?;
+        }
+        if let Some(input) = wiring.input {
+            dup2_stdin(input).map_err(at(Stage::Descriptors))?;
         }
         if let Some(output) = wiring.output {
             dup2_stdout(output).map_err(at(Stage::Descriptors))?;

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod instance;
 mod machine;
 mod prober;
 mod readiness;
@@ -12,6 +13,7 @@ mod supervisor;
 mod systemd;
 mod terminal;
 
+pub use instance::Instance;
 pub use machine::Cause;
 pub use prober::{Prober, Request};
 pub use readiness::{Heard, ProbeSocket, Readiness};

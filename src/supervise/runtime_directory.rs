@@ -22,6 +22,20 @@ impl RuntimeDirectory {
         instance: &str,
         environment: &BTreeMap<OsString, OsString>,
     ) -> io::Result<RuntimeDirectory> {
+        for path in RuntimeDirectory::places(instance, environment) {
+            if let Ok(made) = make(&path) {
+                return Ok(RuntimeDirectory { path, made });
+            }
+        }
+        let path = mkdtemp(&std::env::temp_dir().join("keybearer-XXXXXX"))?;
+        Ok(RuntimeDirectory { path, made: true })
+    }
+
+    /// Where the directory of an instance is looked for, the best first.
+    pub(super) fn places(
+        instance: &str,
+        environment: &BTreeMap<OsString, OsString>,
+    ) -> Vec<PathBuf> {
         let get = |name: &str| environment.get(OsStr::new(name)).map(PathBuf::from);
         let given = get("RUNTIME_DIRECTORY").and_then(|list| {
             // Several are separated by colons: systemd.exec(5).
@@ -34,13 +48,7 @@ impl RuntimeDirectory {
             Some(Path::new("/run/keybearer").join(instance)),
             session.map(|path| path.join("keybearer").join(instance)),
         ];
-        for path in places.into_iter().flatten() {
-            if let Ok(made) = make(&path) {
-                return Ok(RuntimeDirectory { path, made });
-            }
-        }
-        let path = mkdtemp(&std::env::temp_dir().join("keybearer-XXXXXX"))?;
-        Ok(RuntimeDirectory { path, made: true })
+        places.into_iter().flatten().collect()
     }
 
     pub fn path(&self) -> &Path {

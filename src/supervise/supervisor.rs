@@ -40,6 +40,7 @@ pub struct Supervisor<'a> {
     machine: Machine,
     readiness: Readiness<'a>,
     liveness: Option<Liveness>,
+    asked: bool,
     was_ready: bool,
     last_answer: Option<String>,
     watchdog_at: Option<Instant>,
@@ -65,8 +66,10 @@ pub enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub ending: Ending,
-    /// None: it ended by itself.
+    /// Why it was stopped, if it was.
     pub cause: Option<Cause>,
+    /// Whether somebody sent what ends a server, keybearer among them.
+    pub asked: bool,
     pub was_ready: bool,
     /// What the last probe came to, where it never was ready.
     pub last_answer: Option<String>,
@@ -93,6 +96,7 @@ impl<'a> Supervisor<'a> {
             serving: String::new(),
             readiness,
             liveness: None,
+            asked: false,
             was_ready: false,
             last_answer: None,
             fetch_again: Vec::new(),
@@ -138,6 +142,7 @@ impl<'a> Supervisor<'a> {
         Outcome {
             ending,
             cause: self.machine.stopped_for(),
+            asked: self.asked,
             was_ready: self.was_ready,
             last_answer: self.last_answer.take(),
         }
@@ -219,7 +224,8 @@ impl<'a> Supervisor<'a> {
         self.around.systemd.stopping(&format!("stopping: {why}"));
     }
 
-    fn forward(&self, signal: Signal) {
+    fn forward(&mut self, signal: Signal) {
+        self.asked |= matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT);
         if let Err(error) = launch::signal(self.process, signal) {
             log::error(format_args!(
                 "cannot send {signal} to {} (pid {}): {error}",
