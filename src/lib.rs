@@ -23,6 +23,5 @@ pub mod environment;
 pub mod server;
 pub mod launch;
 pub mod supervise;
-pub mod error;
 pub mod cli;
 pub mod app;

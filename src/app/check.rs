@@ -5,6 +5,7 @@ use std::io::{Read, Seek};
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
+use super::error::Error;
 use super::fetch;
 use super::gates::{self, Gate};
 use super::output::{Unbuffered, print};
@@ -13,7 +14,6 @@ use super::report::{Area, Report};
 use crate::account::Account;
 use crate::config::{self, Overrides, Settings};
 use crate::environment::{self, Environment};
-use crate::error::Error;
 use crate::launch::{self, Plan, SocketError, Sockets};
 use crate::log;
 use crate::schema::{self, Schema, Validated};

@@ -1,9 +1,9 @@
 use std::convert::Infallible;
 
+use super::error::Error;
 use super::fetch;
 use super::prepare::Prepared;
 use crate::config::Overrides;
-use crate::error::Error;
 use crate::launch::{self, Plan, Sockets};
 
 /// Fetches, validates, drops privileges, becomes the command. It binds nothing: the site may be

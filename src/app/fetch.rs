@@ -2,10 +2,10 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use super::error::Error;
 use super::prepare::Prepared;
 use crate::config::Settings;
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::log;
 use crate::schema::{self, Schema, Validated};
 use crate::sources;

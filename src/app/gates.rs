@@ -2,9 +2,9 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd;
 
+use super::error::Error;
 use super::prepare::Prepared;
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::launch::{self, Plan, Wiring};
 use crate::log;
 use crate::supervise::{Cause, Outcome, Readiness, Step, Supervisor, Surroundings};

@@ -4,6 +4,7 @@
 
 pub mod check;
 pub mod completions;
+mod error;
 pub mod exec;
 mod fetch;
 mod gates;
@@ -18,10 +19,10 @@ pub mod run;
 use std::process::ExitCode;
 
 use crate::cli::{self, Command, Stop};
-use crate::error::Error;
 use crate::exit::Exit;
 use crate::log;
 
+use error::Error;
 use output::{Unbuffered, print};
 
 pub use output::Unwritable;

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use super::error::Error;
 use crate::account::Account;
 use crate::config::{self, Overrides, SchemaChoice, ServerKind, Settings};
 use crate::environment::{self, Environment};
-use crate::error::Error;
 use crate::files::{self, Rule};
 use crate::launch::Task;
 use crate::log;

@@ -2,9 +2,9 @@ use std::fmt;
 
 use serde_json::json;
 
+use super::error::Error;
 use crate::config::{Encoding, Settings};
 use crate::environment::KeyInUse;
-use crate::error::Error;
 
 /// What `check` found, in the order of the way. It holds no value.
 #[derive(Debug, Default)]

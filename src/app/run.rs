@@ -2,12 +2,12 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
+use super::error::Error;
 use super::fetch;
 use super::gates;
 use super::prepare::Prepared;
 use crate::config::Overrides;
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::launch::{self, Plan, Sockets, Wiring};
 use crate::log;
 use crate::server::{self, Way};

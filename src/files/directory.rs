@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::owner::Owners;
 use super::walk::{self, Reached};
-use super::{Kind, Refusal, Rule, judge, open, owner, quoted};
+use super::{Kind, Refusal, Rule, denied, judge, open, owner, quoted};
 
 /// The link that Kubernetes swings from one set of files to the next.
 const DATA: &str = "..data";
@@ -44,7 +44,7 @@ impl Directory {
     pub fn list(&self) -> Result<Listing, Refusal> {
         let failed = |doing| {
             move |errno| match errno {
-                Errno::EACCES => open::unsearchable(&self.here, &self.path),
+                Errno::EACCES => denied::unsearchable(&self.here, &self.path),
                 errno => Refusal::System { path: self.path.clone(), doing, errno },
             }
         };
@@ -105,7 +105,7 @@ impl Directory {
             // In a set of files that is just being exchanged: the reader says so.
             Err(Errno::ENOENT) if self.is_projected() => Ok(Some(Kind::Unknown)),
             Err(Errno::ENOENT) => Ok(None),
-            Err(Errno::EACCES) => Err(open::unsearchable(above, &self.path)),
+            Err(Errno::EACCES) => Err(denied::unsearchable(above, &self.path)),
             Err(errno) => {
                 Err(Refusal::System { path: self.path.join(name), doing: "look at", errno })
             }
@@ -136,7 +136,7 @@ fn data(here: &Reached, asked: &Path) -> Result<Option<Reached>, Refusal> {
     let link = match fstatat(&here.fd, DATA, AtFlags::AT_SYMLINK_NOFOLLOW) {
         Ok(stat) => stat,
         Err(Errno::ENOENT) => return Ok(None),
-        Err(Errno::EACCES) => return Err(open::unsearchable(here, asked)),
+        Err(Errno::EACCES) => return Err(denied::unsearchable(here, asked)),
         Err(errno) => return Err(system("look at")(errno)),
     };
     // In a sticky directory anybody may make a link, and only its owner can replace it.
@@ -150,7 +150,7 @@ fn data(here: &Reached, asked: &Path) -> Result<Option<Reached>, Refusal> {
         Ok(fd) => reached(fd, path, asked).map(Some),
         // Linux before 5.6, or a container's filter that does not know the call.
         Err(Errno::ENOSYS | Errno::EPERM) => data_by_hand(here, &path, asked).map(Some),
-        Err(Errno::EACCES) => Err(open::unsearchable(here, asked)),
+        Err(Errno::EACCES) => Err(denied::unsearchable(here, asked)),
         // openat2(2): it leads out of the directory.
         Err(Errno::EXDEV) => Err(outside(path)),
         Err(errno) => Err(system("open")(errno)),

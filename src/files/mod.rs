@@ -7,6 +7,7 @@
 
 mod acl;
 mod contents;
+mod denied;
 mod directory;
 mod judge;
 mod kind;

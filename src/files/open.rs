@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat, fstatat};
-use nix::unistd::geteuid;
 use zeroize::Zeroizing;
 
 use super::walk::Reached;
-use super::{Kind, Refusal, command_word, owner, quoted};
+use super::{Kind, Refusal, denied};
 
 /// Far more than execve(2) takes; a bound for what is held in memory.
 const LIMIT: u64 = 16 * 1024 * 1024;
@@ -30,7 +29,7 @@ pub(super) fn open(above: &Reached, name: &OsStr, asked: &Path) -> Result<Opened
     let flags = AtFlags::AT_SYMLINK_NOFOLLOW;
     let seen = fstatat(&above.fd, name, flags).map_err(|errno| match errno {
         Errno::ENOENT => Refusal::Missing { path: asked.to_owned() },
-        Errno::EACCES => unsearchable(above, asked),
+        Errno::EACCES => denied::unsearchable(above, asked),
         errno => system("look at")(errno),
     })?;
     // Only to spare a device or a pipe the open, which can have effects of its own; what counts is
@@ -44,7 +43,7 @@ pub(super) fn open(above: &Reached, name: &OsStr, asked: &Path) -> Result<Opened
         | OFlag::O_NOCTTY;
     let fd = openat(&above.fd, name, flags, Mode::empty()).map_err(|errno| match errno {
         Errno::ENOENT => Refusal::Missing { path: asked.to_owned() },
-        Errno::EACCES => unreadable(&seen, asked),
+        Errno::EACCES => denied::unreadable(&seen, asked),
         // Exchanged since the look above.
         Errno::ELOOP => Refusal::Kind { path: asked.to_owned(), kind: Kind::Symlink },
         errno => system("open")(errno),
@@ -74,52 +73,6 @@ pub(super) fn read(opened: Opened, asked: &Path) -> Result<Zeroizing<Vec<u8>>, R
         length if length > LIMIT => Err(too_large(length)),
         _ => Ok(bytes),
     }
-}
-
-/// A directory that the invoking user may not search.
-pub(super) fn unsearchable(directory: &Reached, asked: &Path) -> Refusal {
-    let name = quoted(&directory.path);
-    match fstat(&directory.fd) {
-        Ok(stat) => {
-            denied(&stat, asked, &format!("directory {name}"), "enter", 0o010, &directory.path)
-        }
-        Err(errno) => Refusal::System { path: directory.path.clone(), doing: "look at", errno },
-    }
-}
-
-fn unreadable(stat: &FileStat, asked: &Path) -> Refusal {
-    denied(stat, asked, "it", "read", 0o040, asked)
-}
-
-/// The usual cause is a unit that kept User= without the group that the file is open to: systemd
-/// itself reads EnvironmentFile= as root, so it worked before.
-fn denied(stat: &FileStat, asked: &Path, what: &str, verb: &str, bit: u32, mend: &Path) -> Refusal {
-    let (user, group) = (owner::user(stat.st_uid), owner::group(stat.st_gid));
-    let what = format!(
-        "{} may not {verb} {what} (owner {user}, group '{group}', mode {:04o})",
-        owner::user(geteuid().as_raw()),
-        stat.st_mode & 0o7777
-    );
-    if geteuid().is_root() {
-        let word = command_word(mend);
-        let mend = if stat.st_uid == 0 {
-            "a security module forbids it (the kernel's log says which)".to_owned()
-        } else {
-            // Root without CAP_DAC_OVERRIDE reads what is its own.
-            format!("run: chown root {word} && chmod u+rX {word}")
-        };
-        return Refusal::Unreadable { path: asked.to_owned(), what, mend };
-    }
-    let groups = format!(
-        "start keybearer as root (take User= and Group= out of the unit), or give the unit SupplementaryGroups={group}"
-    );
-    let mend = if stat.st_mode & bit != 0 {
-        groups
-    } else {
-        let letter = if bit == 0o040 { 'r' } else { 'x' };
-        format!("{groups} and run: chmod g+{letter} {}", command_word(mend))
-    };
-    Refusal::Unreadable { path: asked.to_owned(), what, mend }
 }
 
 fn refuse_other_kinds(

@@ -9,7 +9,7 @@ use nix::fcntl::{OFlag, open, openat, readlinkat};
 use nix::sys::stat::{FileStat, Mode, fstat};
 
 use super::owner::{self, Owners};
-use super::{Kind, Refusal, judge, open as opening};
+use super::{Kind, Refusal, denied, judge};
 
 /// What the kernel allows as well (path_resolution(7)).
 const MOST_SYMLINKS: usize = 40;
@@ -76,7 +76,7 @@ fn step(here: &Reached, name: &OsStr, asked: &Path) -> Result<Step, Refusal> {
         Errno::ENOENT => {
             Refusal::MissingDirectory { path: asked.to_owned(), directory: path.clone() }
         }
-        Errno::EACCES => opening::unsearchable(here, asked),
+        Errno::EACCES => denied::unsearchable(here, asked),
         errno => Refusal::System { path: path.clone(), doing: "open", errno },
     })?;
     let stat = status(&fd, &path)?;

@@ -1,7 +1,3 @@
-//! What can end a command, and with which exit code. Printed once, by `main`.
-
-#![forbid(unsafe_code)]
-
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,8 +8,9 @@ use crate::account::AccountError;
 use crate::exit::Exit;
 use crate::launch::{LaunchError, SocketError};
 use crate::sys::Ending;
-use crate::{app, config, files, schema, sources};
+use crate::{config, files, schema, sources};
 
+/// What can end a command, and with which exit code. Printed once, by `main`.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -45,11 +42,11 @@ pub enum Error {
     #[error("{what}: {error}")]
     Kernel { what: &'static str, error: io::Error },
     #[error(transparent)]
-    Init(#[from] app::init::Error),
+    Init(#[from] super::init::Error),
     #[error(transparent)]
-    Key(#[from] app::key::Error),
+    Key(#[from] super::key::Error),
     #[error(transparent)]
-    Output(#[from] app::Unwritable),
+    Output(#[from] super::output::Unwritable),
 }
 
 impl Error {
