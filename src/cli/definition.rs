@@ -92,7 +92,7 @@ fn shared(command: Command, command_help: &'static str) -> Command {
         )
         .arg(
             option("name", "NAME", text(config::instance_name))
-                .help("This instance's name [default: the config file's stem]")
+                .help("This instance's name [default: the config file's, without .toml]")
                 .help_heading(SECRETS),
         )
         .arg(
@@ -119,12 +119,12 @@ fn shared(command: Command, command_help: &'static str) -> Command {
         )
         .arg(
             option("user", "USER[:GROUP]", text(config::account))
-                .help("The site's user")
+                .help("Run the site as this user; needed where keybearer is root")
                 .help_heading(SERVER),
         )
         .arg(
             many("listen", "ADDRESS", text(Address::from_str))
-                .help("Such as 127.0.0.1:8000 or unix:/run/example/web.sock; repeatable")
+                .help("Listen here: 127.0.0.1:8000, unix:/run/example/web.sock; repeatable")
                 .help_heading(SERVER),
         )
         .arg(
@@ -134,7 +134,7 @@ fn shared(command: Command, command_help: &'static str) -> Command {
         )
         .arg(
             option("log-format", "FORMAT", text(config::log_format))
-                .help("text or json")
+                .help("Log as text or json [default: text]")
                 .help_heading(OUTPUT),
         )
         .arg(

@@ -26,7 +26,7 @@ Files:
   'keybearer init DIR' writes all three to begin with.
 
 Exit codes:
-  the server's own, and 128+N where signal N ended it; and
+  the server's own, and 128+N where signal N ended it (143: it died of the TERM it was sent); and
     1  not ready in time, a 'before' command failed, or a port in use
    64  wrong usage
    77  refused for permissions; the message has the command that mends it
@@ -42,7 +42,14 @@ Examples:
   keybearer run --env-file site.env -- python -m gunicorn config.wsgi
 
 Options beat KEYBEARER_* variables, and those beat the config file.
-Signals go to the server: TERM stops it, and a second TERM cuts nothing short; QUIT does.
+
+Signals:
+  TERM   stops the server; what has not ended after [reload] drain (35s) is killed.
+         A second TERM changes nothing
+  QUIT   is passed on; while the server stops, it also cuts the wait to a second
+  HUP    reads the secrets again and logs what a restart would bring; nothing is restarted
+  INT, USR1, USR2, TTIN, TTOU and WINCH go to the server
+
 Exit code: the server's own, or one of those that 'keybearer --help' lists.";
 
 pub(super) const EXEC: &str = "\
@@ -51,7 +58,8 @@ Examples:
   keybearer exec --name example -- bash
   keybearer exec --env-file site.env -- celery -A config worker
 
-Nothing of keybearer stays behind, and no socket is bound: --listen has no effect here.
+Nothing of keybearer stays behind, and no socket is bound: --listen and --ready-path have no
+effect here. The command runs as the site's user, in the config's directory where one is given.
 Options beat KEYBEARER_* variables, and those beat the config file.
 Exit code: the command's own, or one of those that 'keybearer --help' lists.";
 
@@ -61,9 +69,11 @@ Examples:
   keybearer check --env-file /etc/example/example.env --user example
   keybearer check --name example --full --json
 
-The report holds no value of any secret.
+The report holds no value of any secret. The addresses are bound and let go again: while the
+site runs, its own are reported as in use.
 Options beat KEYBEARER_* variables, and those beat the config file.
-Exit code: 0 when 'run' would start, else the code that 'run' would end with.";
+Exit code: 0 when 'run' would start (warnings do not count), else the code of the first error,
+which 'run' would end with.";
 
 pub(super) const KEY: &str = "\
 Example:
@@ -74,7 +84,8 @@ Examples:
   keybearer init /etc/keybearer
   keybearer init /etc/keybearer --name example --user example:www-data
 
-Nothing is overwritten. The commands to go on with are printed.";
+Nothing is overwritten, and after an error nothing is left. The commands to go on with are
+printed.";
 
 pub(super) const COMPLETIONS: &str = "\
 Example:

@@ -23,7 +23,7 @@ pub use address::Address;
 pub use error::Error;
 pub use forms::{account, instance_name, log_format, path, ready_path, schema};
 pub use overrides::{Overrides, SourceOption};
-pub use raw::{Raw, RawKeys, RawListen, RawReady, RawReload, parse};
+pub use raw::{Raw, RawKeys, RawListen, RawReady, RawReload, keys_known, parse};
 pub use resolve::{log_settings, resolve};
 pub use server_kind::ServerKind;
 pub use settings::*;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,8 +9,8 @@ use super::forms::{
     absolute_path, account_name, duration, header_name, header_value, instance_name, octal,
     ready_path, time_limit,
 };
-use super::raw_source::source;
-use super::table::{Document, Table};
+use super::raw_source::{one_of_each_type, source};
+use super::table::{Asked, Document, Table};
 use super::value::{Value, Wrong, boolean, choice, count, form, list, map, some, words};
 use super::{
     Address, Encoding, EnvironmentSettings, Error, SchemaChoice, ServerKind, SourceSpec, Strategy,
@@ -72,7 +72,25 @@ pub struct RawReload {
 
 /// The text of a config file. `file` is for messages only; nothing is opened.
 pub fn parse(text: &str, file: &Path) -> Result<Raw, Error> {
-    let mut top = Table::top(Document { text, file })?;
+    read(Document { text, file, asked: None })
+}
+
+/// Every key that a config file may have, after the label of its table: the manual must name them all.
+/// They are found by reading, so that they are the ones that `parse` knows.
+pub fn keys_known() -> BTreeSet<(String, &'static str)> {
+    let asked = Asked::default();
+    let file = Path::new("");
+    // A table that is not there is read like an empty one; a source without a type is not.
+    for text in one_of_each_type() {
+        // Each lacks what it requires, and has been asked for everything before that is told.
+        let _ = read(Document { text: &text, file, asked: Some(&asked) });
+    }
+    let _ = read(Document { text: "", file, asked: Some(&asked) });
+    asked.into_inner()
+}
+
+fn read(document: Document<'_>) -> Result<Raw, Error> {
+    let mut top = Table::top(document)?;
     let mut later = Vec::new();
     let raw = Raw {
         name: top.read("name", form("a name", instance_name))?,

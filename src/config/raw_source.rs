@@ -33,6 +33,11 @@ const REMOTE: &[(&str, Type)] = &[
     ("command", Type::Remote),
 ];
 
+/// A config for each type of source, with nothing in it but the type.
+pub(super) fn one_of_each_type() -> impl Iterator<Item = String> {
+    LOCAL.iter().map(|(word, _)| format!("[[source]]\ntype = \"{word}\""))
+}
+
 pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
     let Some((type_, word)) = table.read("type", source_type)? else {
         return Err(table.missing("type"));

@@ -380,3 +380,16 @@ fn no_cut_or_slip_panics() {
         }
     }
 }
+
+#[test]
+fn the_keys_known_are_those_of_every_table_and_type() {
+    let known = keys_known();
+    let is_known = |table: &str, key| known.contains(&(table.to_owned(), key));
+    assert!(
+        is_known("", "command") && is_known("[ready]", "settle") && is_known("[watch]", "every")
+    );
+    for type_ in ["env-file", "directory", "systemd-credentials", "environment"] {
+        let table = format!("[[source]] of type \"{type_}\"");
+        assert!(is_known(&table, "rename") && is_known(&table, "only"), "{type_}");
+    }
+}

@@ -135,7 +135,7 @@ fn read(file: &Path, warnings: &mut Vec<String>) -> Result<Raw, Error> {
     let bytes = contents(file, warnings)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-        Document { text: &text, file }.error(text.len(), "not UTF-8".to_owned())
+        Document { text: &text, file, asked: None }.error(text.len(), "not UTF-8".to_owned())
     })?;
     let raw = parse(text, file)?;
     warnings.extend(raw.later.iter().map(|key| {

@@ -1,3 +1,5 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
@@ -5,11 +7,16 @@ use toml::de::{DeTable, DeValue};
 use super::value::{Value, Wrong};
 use super::{Error, closest};
 
+/// Each key that was asked for, after the label of its table.
+pub(super) type Asked = RefCell<BTreeSet<(String, &'static str)>>;
+
 /// The text that positions are counted in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Document<'a> {
     pub text: &'a str,
     pub file: &'a Path,
+    /// Kept where somebody wants to know which keys there are.
+    pub asked: Option<&'a Asked>,
 }
 
 impl Document<'_> {
@@ -130,6 +137,9 @@ impl<'a> Table<'a> {
 
     fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
         self.known.push(key);
+        if let Some(asked) = self.document.asked {
+            asked.borrow_mut().insert((self.label.clone(), key));
+        }
         self.entries.remove(key)
     }
 

@@ -14,7 +14,9 @@ use super::rule::Rule;
 use super::schema::{AnyOf, Schema, Unlisted};
 use super::words::{Source, Value, Words, nearest, unknown};
 
-const TOP_WORDS: [&str; 2] = ["unlisted", "any-of"];
+pub(super) const TOP_WORDS: [&str; 2] = ["unlisted", "any-of"];
+pub(super) const GROUP_WORDS: [&str; 1] = ["sets"];
+pub(super) const UNLISTED_WORDS: [&str; 3] = ["drop", "pass", "refuse"];
 
 impl Schema {
     /// Reads a schema; `file` is for messages.
@@ -56,7 +58,7 @@ fn syntax(source: Source<'_>, error: &toml::de::Error) -> Error {
 }
 
 fn unlisted(value: &Value<'_>) -> Result<Unlisted, Error> {
-    value.choice("way with unlisted variables", &["drop", "pass", "refuse"], |word| match word {
+    value.choice("way with unlisted variables", &UNLISTED_WORDS, |word| match word {
         "drop" => Some(Unlisted::Drop),
         "pass" => Some(Unlisted::Pass),
         "refuse" => Some(Unlisted::Refuse),
@@ -69,7 +71,7 @@ fn any_of(group: &Value<'_>) -> Result<AnyOf, Error> {
     let Some(sets) = words.take("sets") else {
         return Err(words.missing("sets", r#"write sets = [["ONE"], ["ANOTHER"]]"#.to_owned()));
     };
-    words.finish(&["sets"])?;
+    words.finish(&GROUP_WORDS)?;
     let sets = sets.items()?.iter().map(set).collect::<Result<Vec<_>, _>>()?;
     if sets.len() < 2 {
         let problem = "a group needs two sets at least; for one set, require its variables";

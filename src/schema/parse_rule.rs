@@ -11,7 +11,7 @@ use super::rule::Rule;
 use super::words::{Value, Words};
 
 /// Every word that some type has, for telling a mistyped one from a misplaced one.
-const WORDS: [&str; 16] = [
+pub(super) const WORDS: [&str; 16] = [
     "type",
     "description",
     "required",
@@ -29,6 +29,8 @@ const WORDS: [&str; 16] = [
     "pattern",
     "exists",
 ];
+
+pub(super) const BOUND_WORDS: [&str; 2] = ["min", "max"];
 
 /// What one item of a list may be: everything but a list.
 const ITEM_WORDS: [&str; 13] = [
@@ -179,7 +181,7 @@ fn bounds<'a, T: PartialOrd>(
     let mut words = value.words()?;
     let min = words.take("min").map(|value| read(&value)).transpose()?;
     let max = words.take("max").map(|value| read(&value)).transpose()?;
-    words.finish(&["min", "max"])?;
+    words.finish(&BOUND_WORDS)?;
     let contradiction = match (&min, &max) {
         (None, None) => Some("min or max is needed"),
         (Some(min), Some(max)) if min > max => Some("min is above max"),

@@ -5,6 +5,7 @@
 mod harness;
 
 mod demo_site;
+mod docs;
 mod exit_codes;
 mod reaping;
 mod signals;
