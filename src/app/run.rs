@@ -124,7 +124,9 @@ fn start<'a>(
         Private::Heard(heard) => (Readiness::Heard(heard), None),
         Private::Nothing => (Readiness::settle(now, ready.settle), None),
     };
-    let supervisor = Supervisor::new(around, process, "the server", readiness, Some(ready.within))
+    // To settle is to live for a while: there is nothing to be late for.
+    let within = (!matches!(private, Private::Nothing)).then_some(ready.within);
+    let supervisor = Supervisor::new(around, process, "the server", readiness, within)
         .serving_as(serving(sockets, environment));
     Ok(match liveness {
         Some(prober) => supervisor.with_liveness(prober),
