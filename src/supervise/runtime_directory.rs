@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, faccessat, geteuid, mkdtemp};
 
 /// A directory that this user alone may write, for sockets of keybearer's own.
@@ -19,6 +20,18 @@ pub struct RuntimeDirectory {
 impl RuntimeDirectory {
     /// The first that can be had: systemd's, /run's, the session's, a temporary one.
     pub fn open(
+        instance: &str,
+        environment: &BTreeMap<OsString, OsString>,
+    ) -> io::Result<RuntimeDirectory> {
+        // Whatever was inherited (UMask=0177 in a unit): root without DAC_OVERRIDE could not enter a
+        // directory that it made without the x for itself.
+        let before = umask(Mode::from_bits_truncate(0o022));
+        let opened = RuntimeDirectory::first(instance, environment);
+        umask(before);
+        opened
+    }
+
+    fn first(
         instance: &str,
         environment: &BTreeMap<OsString, OsString>,
     ) -> io::Result<RuntimeDirectory> {

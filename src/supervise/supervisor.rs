@@ -256,7 +256,7 @@ impl<'a> Supervisor<'a> {
                 }
                 Change::Ended(_) => sys::reap(child)?,
                 Change::Stopped => {
-                    sys::reap(child)?;
+                    sys::acknowledge_stop(child)?;
                     if let Some(terminal) = self.around.terminal.filter(|_| ours) {
                         terminal.stop_with(child);
                     }

@@ -31,9 +31,11 @@ impl Terminal {
 
     /// The server was stopped from the keyboard: keybearer stops as well, so that the shell goes on;
     /// when the shell continues it, so does the server, in the foreground where the shell gave that.
+    /// TSTP, not STOP: where no shell could continue it, as in a container, the kernel lets it pass
+    /// (signal(7), orphaned process groups), and the server goes on at once.
     pub fn stop_with(&self, server: Pid) {
         self.take_back();
-        let _ = raise(Signal::SIGSTOP);
+        let _ = raise(Signal::SIGTSTP);
         if tcgetpgrp(&self.descriptor) == Ok(self.own) {
             let _ = tcsetpgrp(&self.descriptor, server);
         }

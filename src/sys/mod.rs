@@ -18,5 +18,5 @@ pub use descriptors::{adopt, place};
 pub use dispositions::{default_disposition, reset_all, unblock_all};
 pub use memory::lock_what_is_mapped;
 pub use process::{Forked, exit_now, fork};
-pub use wait::{Change, Ending, look, reap};
+pub use wait::{Change, Ending, acknowledge_stop, look, reap};
 pub use xattr::fgetxattr;

@@ -46,10 +46,15 @@ pub fn look() -> io::Result<Option<(Pid, Change)>> {
     wait(libc::P_ALL, 0, libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT)
 }
 
-/// Takes the news of `child` off the kernel's hands.
+/// Takes the end of `child` off the kernel's hands.
 pub fn reap(child: Pid) -> io::Result<()> {
-    let id = child.as_raw().unsigned_abs();
-    wait(libc::P_PID, id, libc::WEXITED | libc::WSTOPPED | libc::WNOHANG).map(drop)
+    wait(libc::P_PID, child.as_raw().unsigned_abs(), libc::WEXITED | libc::WNOHANG).map(drop)
+}
+
+/// Takes the stop of `child` off the kernel's hands, and nothing else: it may have ended since it was
+/// looked at, and its end must be seen by the next look.
+pub fn acknowledge_stop(child: Pid) -> io::Result<()> {
+    wait(libc::P_PID, child.as_raw().unsigned_abs(), libc::WSTOPPED | libc::WNOHANG).map(drop)
 }
 
 fn wait(
@@ -77,4 +82,29 @@ fn wait(
         _ => Change::Ended(Ending::Signal(status)),
     };
     Ok(Some((Pid::from_raw(pid), change)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use nix::sys::signal::{Signal, kill};
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+
+    use super::*;
+
+    #[test]
+    fn a_child_that_ends_right_after_its_stop_is_not_lost() {
+        let mut child = Command::new("sleep").arg("1000").spawn().expect("sleep is everywhere");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+        kill(pid, Signal::SIGSTOP).expect("it is ours");
+        let stopped = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(pid), stopped).expect("it is there");
+        kill(pid, Signal::SIGKILL).expect("it is ours");
+        waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("it is there");
+
+        acknowledge_stop(pid).expect("no stop is no error");
+        assert_eq!(child.wait().expect("its end is still there").signal(), Some(9));
+    }
 }

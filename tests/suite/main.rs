@@ -4,10 +4,19 @@
 
 mod harness;
 
+mod commands;
 mod demo_site;
 mod docs;
+mod environment;
 mod exit_codes;
+mod first_process;
+mod hup;
+mod privileges;
+mod readiness;
 mod reaping;
 mod signals;
+mod sockets;
+mod stopping;
 mod streams;
+mod terminal;
 mod the_harness;

@@ -1,5 +1,7 @@
 //! Orphans come to the supervisor, are reaped, and are never taken for the server.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use nix::sys::signal::Signal;
 
 use crate::harness::{Bench, Supervisor, eventually, for_each_supervisor, proc};
@@ -7,7 +9,7 @@ use crate::harness::{Bench, Supervisor, eventually, for_each_supervisor, proc};
 for_each_supervisor!(a_burst_of_ten_thousand_orphans_is_reaped);
 
 /// A middle process with ten thousand dead children ends, and leaves all of them at once.
-const SERVER: &str = r#"
+pub const SERVER: &str = r#"
 import os, signal
 
 middle = os.fork()
@@ -24,7 +26,14 @@ os.write(1, b"orphaned\n")
 signal.pause()
 "#;
 
+/// One burst at a time: a machine has 32,768 process ids, and others need some.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static BURST: Mutex<()> = Mutex::new(());
+    BURST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn a_burst_of_ten_thousand_orphans_is_reaped(supervisor: Supervisor) {
+    let _alone = alone();
     let bench = Bench::new();
     let server = ["/usr/bin/python3", "-ISc", SERVER];
     let running = supervisor.supervise(&bench, &server).spawn();

@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Account, Invocation, Mode};
 
+/// 64 characters, and nobody's key.
+pub const KEY: &str = "Zq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO7";
+
 /// A directory of one test's own, with what it starts from there.
 #[derive(Debug)]
 pub struct Bench {
@@ -92,10 +95,30 @@ impl Bench {
         Invocation::new(self, keybearer()).args(arguments)
     }
 
+    /// `keybearer` and a command, with this config, a key in an env file and the site's user. The
+    /// test adds its options, `--` and the command.
+    pub fn with_config(&self, command: &str, config: &str) -> Invocation<'_> {
+        let config = self.config(config);
+        let env_file = self.env_file(&format!("SECRET_KEY={KEY}\n"));
+        // A name of its own, since the runtime directory goes by it.
+        let name = self.dir.file_name().unwrap();
+        let keybearer = self.keybearer([command, "--config"]).arg(config).arg("--name").arg(name);
+        keybearer.arg("--env-file").arg(env_file).user_flags()
+    }
+
     /// Any program, in the mode of this run.
     pub fn program(&self, path: impl Into<PathBuf>) -> Invocation<'_> {
         Invocation::new(self, path.into())
     }
+}
+
+/// A program of the tests' Python; None, and said so, where `tests/run` has not made it.
+pub fn venv(program: &str) -> Option<PathBuf> {
+    let Some(kit) = std::env::var_os("KEYBEARER_TEST_KIT") else {
+        super::skip("needs the kit of tests/run");
+        return None;
+    };
+    Some(Path::new(&kit).join("venv/bin").join(program))
 }
 
 /// The copy in the kit, because an ordinary user may not be able to reach the build directory.

@@ -45,6 +45,11 @@ impl NotifySocket {
         all
     }
 
+    /// What has come meanwhile.
+    pub fn received(&self) -> Vec<String> {
+        std::iter::from_fn(|| self.receive()).flatten().collect()
+    }
+
     /// The next message: one assignment a line. None: nothing came for a moment.
     fn receive(&self) -> Option<Vec<String>> {
         let mut buffer = [0; 8 * 1024];

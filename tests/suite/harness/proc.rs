@@ -15,7 +15,11 @@ pub struct Status {
 impl Status {
     #[track_caller]
     pub fn of(pid: Pid) -> Status {
-        let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        Status::parse(&fs::read_to_string(format!("/proc/{pid}/status")).unwrap())
+    }
+
+    /// What a process has said of itself.
+    pub fn parse(text: &str) -> Status {
         let fields = text.lines().filter_map(|line| line.split_once(':'));
         Status {
             fields: fields

@@ -1,0 +1,35 @@
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use super::Bench;
+
+/// Holds a program back: it reads a line from here and gets it when the test says so.
+#[derive(Debug)]
+pub struct Fifo {
+    path: PathBuf,
+    file: File,
+}
+
+impl Fifo {
+    pub fn new(bench: &Bench, name: &str) -> Fifo {
+        let path = bench.path(name);
+        mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        bench.site().owns(&path);
+        // For both, which never waits for the other side: fifo(7).
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        Fifo { path, file }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// One reader goes on.
+    pub fn let_go(&self) {
+        (&self.file).write_all(b"go\n").unwrap();
+    }
+}

@@ -1,0 +1,145 @@
+//! HUP fetches and validates again and says what a restart would bring; the server stays.
+
+use nix::sys::signal::Signal;
+
+use crate::harness::{Bench, KEY, Running, proc};
+
+const OTHER: &str = "Aq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO9";
+
+/// Ends with 9 at a HUP, which must never reach it.
+const SERVER: [&str; 4] = [
+    "--",
+    "/usr/bin/python3",
+    "-ISc",
+    "import signal, sys\nsignal.signal(signal.SIGHUP, lambda *_: sys.exit(9))\nprint('ready', flush=True)\nsignal.pause()",
+];
+
+fn serving(bench: &Bench, config: &str) -> Running {
+    let run = bench.with_config("run", &format!("[ready]\nsettle = \"0s\"\n{config}"));
+    bench.env_file(&format!("SECRET_KEY={KEY}\nEMAIL_PASSWORD=first-secret\nGOING=away-secret\n"));
+    let running = run.args(SERVER).spawn();
+    running.wait_for_stdout("ready");
+    running.wait_for_line("serving");
+    running
+}
+
+fn sender() -> String {
+    format!("SIGHUP from pid {}, uid {}", nix::unistd::getpid(), nix::unistd::getuid())
+}
+
+#[track_caller]
+fn ends(running: Running) {
+    running.signal(Signal::SIGTERM);
+    let outcome = running.wait().expect_code(143);
+    for secret in [KEY, OTHER, "first-secret", "second-secret", "new-secret", "away-secret"] {
+        assert!(!outcome.stderr.contains(secret), "{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn it_says_when_nothing_changed() {
+    let bench = Bench::new();
+    let running = serving(&bench, "");
+    let server = running.child_pid();
+    running.signal(Signal::SIGHUP);
+    let line = running.wait_for_line("nothing changed");
+    assert_eq!(line, format!("keybearer: nothing changed ({})", sender()));
+    assert_eq!(running.child_pid(), server);
+    ends(running);
+}
+
+#[test]
+fn it_names_what_a_restart_would_bring() {
+    let bench = Bench::new();
+    let running = serving(&bench, "");
+    bench
+        .env_file(&format!("SECRET_KEY={OTHER}\nEMAIL_PASSWORD=second-secret\nADDED=new-secret\n"));
+    running.signal(Signal::SIGHUP);
+    let line = running.wait_for_line("a restart would bring");
+    let expected = "keybearer: a restart would bring: GOING is gone, ADDED is new, \
+                    EMAIL_PASSWORD changed, SECRET_KEY changed, SECRET_KEY_FALLBACKS changed";
+    assert_eq!(line, format!("{expected} ({})", sender()));
+    // The server goes on with what it was started with.
+    assert_eq!(proc::environ(running.child_pid())["EMAIL_PASSWORD"], "first-secret");
+    ends(running);
+}
+
+#[test]
+fn what_cannot_be_used_is_reported_and_the_server_goes_on() {
+    let bench = Bench::new();
+    let running = serving(&bench, "");
+    let stays = format!("the running server stays as it is ({})", sender());
+    let file = bench.path("site.env");
+
+    bench.env_file("SECRET_KEY=short-new-secret\n");
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line(&stays);
+    let line = running.wait_for_line("SECRET_KEY");
+    assert_eq!(
+        line,
+        format!(
+            "keybearer: SECRET_KEY: is shorter than 32 characters (in '{}'); make one with: keybearer key",
+            file.display()
+        )
+    );
+
+    bench.file("site.env", format!("SECRET_KEY={OTHER}\n"), 0o644);
+    running.signal(Signal::SIGHUP);
+    let line = running.wait_for_line("refusing '");
+    assert_eq!(
+        line,
+        format!(
+            "keybearer: refusing '{0}': readable by everyone (mode 0644); run: chmod 640 {0}",
+            file.display()
+        )
+    );
+
+    std::fs::remove_file(&file).unwrap();
+    running.signal(Signal::SIGHUP);
+    let line = running.wait_for_line("does not exist");
+    assert_eq!(line, format!("keybearer: '{}' does not exist", file.display()));
+
+    bench.env_file(&format!("SECRET_KEY={KEY}\nEMAIL_PASSWORD=first-secret\nGOING=away-secret\n"));
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("nothing changed");
+    ends(running);
+}
+
+#[test]
+fn a_storm_of_them_does_no_harm() {
+    let bench = Bench::new();
+    let running = serving(&bench, "");
+    for _ in 0..1_000 {
+        running.signal(Signal::SIGHUP);
+    }
+    running.wait_for_line("nothing changed");
+    // One more, after a change, so that its answer is known.
+    bench.env_file(&format!("SECRET_KEY={KEY}\nEMAIL_PASSWORD=second-secret\nGOING=away-secret\n"));
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("a restart would bring: EMAIL_PASSWORD changed");
+    let server = running.child_pid();
+    assert_eq!(proc::environ(server)["EMAIL_PASSWORD"], "first-secret");
+    ends(running);
+}
+
+/// It came while the server was starting; once that serves it is answered.
+#[test]
+fn one_that_comes_too_early_is_answered_later() {
+    let bench = Bench::new();
+    let hold = crate::harness::Fifo::new(&bench, "hold");
+    let script = format!("read line <{}", hold.path().display());
+    let config = format!(
+        "[ready]\nsettle = \"500ms\"\n[reload]\nbefore = [[\"/bin/sh\", \"-c\", {script:?}]]\n"
+    );
+    let running = bench.with_config("run", &config).args(SERVER).spawn();
+    running.wait_for_line("running the 'before' command 1");
+    hold.let_go();
+    running.wait_for_stdout("ready");
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("serving");
+    running.wait_for_line("nothing changed");
+    running.signal(Signal::SIGTERM);
+    let stderr = running.wait().expect_code(143).stderr;
+    let at = |text| stderr.find(text).unwrap();
+    assert!(at("serving, key") < at("nothing changed"), "{stderr}");
+}
