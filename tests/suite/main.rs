@@ -4,8 +4,12 @@
 
 mod harness;
 
+mod credentials;
 mod demo_site;
+mod directories;
+mod env_files;
 mod exit_codes;
+mod inherited;
 mod reaping;
 mod signals;
 mod streams;
