@@ -11,6 +11,7 @@ mod env_files;
 mod exit_codes;
 mod inherited;
 mod reaping;
+mod schema;
 mod signals;
 mod streams;
 mod the_harness;
