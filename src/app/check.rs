@@ -103,6 +103,9 @@ fn examine_secrets(
     inherited: &BTreeMap<OsString, OsString>,
 ) -> Option<Validated> {
     let fetched = fetch::validated(settings, schema, inherited);
+    if let Err(Error::Secrets(broken)) = &fetched {
+        report.warn(Area::Secrets, &broken.warnings);
+    }
     let (validated, locked) = report.take(Area::Secrets, fetched)?;
     let count = validated.variables.len() + if validated.keys.is_some() { 2 } else { 0 };
     report.ok(Area::Secrets, format!("{count} variables keep the schema"));

@@ -15,10 +15,14 @@ use crate::sys;
 /// looked at; the answer says whether that worked.
 pub fn environment(prepared: &Prepared) -> Result<(Environment, Locked), Error> {
     let settings = &prepared.settings;
-    let (validated, locked) = validated(settings, &prepared.schema, &prepared.inherited)?;
-    for warning in &validated.warnings {
-        log::warning(warning);
-    }
+    let say = |warnings: &[String]| warnings.iter().for_each(log::warning);
+    let (validated, locked) = validated(settings, &prepared.schema, &prepared.inherited)
+        .inspect_err(|error| {
+            if let Error::Secrets(report) = error {
+                say(&report.warnings);
+            }
+        })?;
+    say(&validated.warnings);
     let environment = Environment::build(
         validated,
         &prepared.inherited,
@@ -38,11 +42,19 @@ pub fn validated(
     let mut fetched = sources::fetch(&settings.sources, inherited, credentials.map(Path::new))?;
     let locked = Locked(sys::lock_what_is_mapped().is_ok());
     let mut warnings = std::mem::take(&mut fetched.warnings);
-    let mut validated =
-        schema::validate(fetched, schema, &settings.keys, &settings.environment.allow)?;
-    warnings.append(&mut validated.warnings);
-    validated.warnings = warnings;
-    Ok((validated, locked))
+    match schema::validate(fetched, schema, &settings.keys, &settings.environment.allow) {
+        Ok(mut validated) => {
+            warnings.append(&mut validated.warnings);
+            validated.warnings = warnings;
+            Ok((validated, locked))
+        }
+        // A variable that is missing may be one that was dropped: both must be said.
+        Err(mut report) => {
+            warnings.append(&mut report.warnings);
+            report.warnings = warnings;
+            Err(report.into())
+        }
+    }
 }
 
 /// Whether memory could be kept out of swap.

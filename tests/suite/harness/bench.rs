@@ -4,6 +4,8 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+
 use super::{Account, Invocation, Mode};
 
 /// 64 characters, and nobody's key.
@@ -18,9 +20,34 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Bench {
+        Bench::below(&std::env::temp_dir())
+    }
+
+    /// On a file system that is no tmpfs. None, and said so, where there is none: tests/isolate
+    /// mounts one.
+    pub fn on_disk() -> Option<Bench> {
+        let places = ["/srv/disk", "/var/tmp"].map(Path::new);
+        let disk = places.into_iter().find(|place| place.is_dir() && !is_tmpfs(place));
+        if disk.is_none() {
+            super::skip("needs a disk");
+        }
+        disk.map(Bench::below)
+    }
+
+    /// In memory, where platforms mount secrets. None, and said so, where /tmp is no tmpfs.
+    pub fn in_memory() -> Option<Bench> {
+        let places = [&std::env::temp_dir(), Path::new("/dev/shm")];
+        let memory = places.into_iter().find(|place| place.is_dir() && is_tmpfs(place));
+        if memory.is_none() {
+            super::skip("needs a tmpfs");
+        }
+        memory.map(Bench::below)
+    }
+
+    fn below(place: &Path) -> Bench {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("kb-{}-{number}", std::process::id()));
+        let dir = place.join(format!("kb-{}-{number}", std::process::id()));
         fs::create_dir(&dir).unwrap();
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
         Bench { dir, site: Account::site() }
@@ -106,6 +133,12 @@ impl Bench {
         keybearer.arg("--env-file").arg(env_file).user_flags()
     }
 
+    /// `keybearer exec` in front of a program that prints the environment it was given.
+    pub fn exec<A: AsRef<OsStr>>(&self, options: impl IntoIterator<Item = A>) -> Invocation<'_> {
+        let exec = self.keybearer(["exec"]).args(options).user_flags();
+        exec.args(["--", "/usr/bin/env", "-0"])
+    }
+
     /// Any program, in the mode of this run.
     pub fn program(&self, path: impl Into<PathBuf>) -> Invocation<'_> {
         Invocation::new(self, path.into())
@@ -119,6 +152,10 @@ pub fn venv(program: &str) -> Option<PathBuf> {
         return None;
     };
     Some(Path::new(&kit).join("venv/bin").join(program))
+}
+
+fn is_tmpfs(place: &Path) -> bool {
+    statfs(place).is_ok_and(|found| found.filesystem_type() == TMPFS_MAGIC)
 }
 
 /// The copy in the kit, because an ordinary user may not be able to reach the build directory.

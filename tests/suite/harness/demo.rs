@@ -2,7 +2,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::{Bench, Invocation};
+use super::{Bench, Invocation, KEY};
 
 /// The demo site of packaging/demo, with a database and a user of its own.
 #[derive(Debug)]
@@ -11,9 +11,6 @@ pub struct Demo<'a> {
     kit: PathBuf,
     data: PathBuf,
 }
-
-/// 64 characters, and nobody's key.
-const KEY: &str = "Zq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO7";
 
 impl<'a> Demo<'a> {
     /// The user who is in the database.

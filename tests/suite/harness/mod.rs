@@ -34,5 +34,8 @@ pub use outcome::Outcome;
 pub use running::Running;
 pub use supervisor::Supervisor;
 
-pub(crate) use mode::requires_root;
+/// A good Django key, and the canary of every test that gives it away to a source.
+pub const KEY: &str = "Zq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO7";
+
+pub(crate) use mode::{requires_root, requires_root_tests};
 pub(crate) use supervisor::for_each_supervisor;

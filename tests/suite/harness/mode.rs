@@ -85,3 +85,13 @@ macro_rules! requires_root {
     };
 }
 pub(crate) use requires_root;
+
+/// Leaves the test where the tests themselves are not root: they could not make what it needs.
+macro_rules! requires_root_tests {
+    () => {
+        if !nix::unistd::geteuid().is_root() {
+            return $crate::harness::skip("needs tests that are root");
+        }
+    };
+}
+pub(crate) use requires_root_tests;

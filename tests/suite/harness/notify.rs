@@ -55,7 +55,11 @@ impl NotifySocket {
         let mut buffer = [0; 8 * 1024];
         let length = match self.socket.recv(&mut buffer) {
             Ok(length) => length,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                return None;
+            }
             Err(error) => panic!("cannot receive: {error}"),
         };
         let text = String::from_utf8_lossy(&buffer[..length]).into_owned();

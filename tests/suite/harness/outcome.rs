@@ -1,3 +1,7 @@
+use std::collections::BTreeMap;
+
+use super::KEY;
+
 /// How a program ended and what it said. The expectations panic with all of it.
 #[derive(Debug)]
 pub struct Outcome {
@@ -33,6 +37,24 @@ impl Outcome {
         let stderr = self.neutral(&self.stderr);
         assert!(stderr.contains(text), "stderr with {text:?} expected\n{}", self.report());
         self
+    }
+
+    /// The whole of a refusal: its exit code and its words, nothing on standard output, and never
+    /// the key.
+    #[track_caller]
+    pub fn expect_refusal(self, code: i32, text: &str) -> Self {
+        self.expect_code(code).expect_stderr(text).expect_stdout("").expect_nowhere(KEY)
+    }
+
+    /// The variables that `env -0` printed: what a server would have seen.
+    #[track_caller]
+    pub fn environment(self) -> BTreeMap<String, String> {
+        let outcome = self.expect_code(0);
+        let variables = outcome.stdout.split_terminator('\0').map(|variable| {
+            let (name, value) = variable.split_once('=').expect("NAME=value");
+            (name.to_owned(), value.to_owned())
+        });
+        variables.collect()
     }
 
     /// That a secret is nowhere in what was said.

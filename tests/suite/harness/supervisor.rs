@@ -1,4 +1,4 @@
-use super::{Bench, Invocation};
+use super::{Bench, Invocation, KEY};
 
 /// Who stands between the test and the server. The generic cases run against tini too: a case that
 /// tini fails is a wrong case.
@@ -12,8 +12,7 @@ impl Supervisor {
     pub fn supervise<'a>(self, bench: &'a Bench, command: &[&str]) -> Invocation<'a> {
         match self {
             Supervisor::Keybearer => {
-                let key = "Zq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO7";
-                let env_file = bench.env_file(&format!("SECRET_KEY={key}\n"));
+                let env_file = bench.env_file(&format!("SECRET_KEY={KEY}\n"));
                 let run = bench.keybearer(["run", "--env-file"]).arg(env_file);
                 run.user_flags().arg("--").args(command)
             }
