@@ -87,6 +87,21 @@ impl Environment {
         Environment { variables, inherited: plain, key, fallbacks_name }
     }
 
+    /// Where the secrets are not to be had: enough to find a command in.
+    pub fn without_secrets(
+        inherited: &BTreeMap<OsString, OsString>,
+        settings: &EnvironmentSettings,
+        account: &Account,
+    ) -> Environment {
+        let nothing = Validated {
+            variables: BTreeMap::new(),
+            keys: None,
+            taken: Vec::new(),
+            warnings: Vec::new(),
+        };
+        Environment::build(nothing, inherited, settings, account)
+    }
+
     /// The variable's value, for what keybearer itself must know: the hosts that a probe may name,
     /// and where PATH leads.
     pub fn get(&self, name: &str) -> Option<&OsStr> {

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::fd::AsFd;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
@@ -12,7 +13,7 @@ use super::output::{Unbuffered, print};
 use super::prepare::{self, Prepared};
 use super::report::{Area, Report};
 use crate::account::Account;
-use crate::config::{self, Overrides, Settings};
+use crate::config::{self, Listen, Overrides, Settings};
 use crate::environment::{self, Environment};
 use crate::launch::{self, Plan, SocketError, Sockets};
 use crate::log;
@@ -42,28 +43,35 @@ fn examine(overrides: Overrides, full: bool, signals: &Signals) -> Result<Report
     report.ok(Area::Config, config_shown(&settings));
     report.warn(Area::Config, &settings.warnings);
 
-    let account = Account::resolve(settings.account.as_ref())
-        .and_then(|account| account.require_kill().map(|()| account));
-    let account = report.take(Area::Account, account.map_err(Error::from));
+    let account = Account::resolve(settings.account.as_ref()).map_err(Error::from);
+    let account = report.take(Area::Account, account);
+    // With the rights that `run` has when it reads it.
+    let schema = report.take(Area::Schema, prepare::read_schema(&settings));
     if let Some(account) = &account {
         report.ok(Area::Account, format!("the site runs as user {account}"));
+        report.take(Area::Account, account.require_kill().map_err(Error::from));
         examine_sockets(&mut report, &settings, account, &inherited);
     }
     launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
 
-    let schema = report.take(Area::Schema, prepare::read_schema(&settings));
     let validated = schema
         .as_ref()
         .and_then(|schema| examine_secrets(&mut report, &settings, schema, &inherited));
-    let (Some(account), Some(schema), Some(validated)) = (account, schema, validated) else {
+    let Some(account) = account else { return Ok(report) };
+    let (Some(schema), Some(validated)) = (schema, validated) else {
+        let environment = Environment::without_secrets(&inherited, &settings.environment, &account);
+        examine_command(&mut report, &settings, &account, &environment);
         return Ok(report);
     };
     let environment = Environment::build(validated, &inherited, &settings.environment, &account);
-    report.key = environment.key;
-    let prepared = Prepared { inherited, settings, schema, account };
-    examine_command(&mut report, &prepared, &environment);
+    if let Some(key) = environment.key {
+        report.ok(Area::Secrets, key.to_string());
+        report.key = Some(key);
+    }
+    examine_command(&mut report, &settings, &account, &environment);
     if full && !report.has_errors() {
-        pass_gates(&mut report, &prepared, &environment, signals)?;
+        let prepared = Prepared { inherited, settings, schema, account };
+        pass_gates(&mut report, &prepared, &environment, signals);
     }
     Ok(report)
 }
@@ -83,16 +91,19 @@ fn examine_sockets(
     account: &Account,
     inherited: &BTreeMap<OsString, OsString>,
 ) {
-    let bound = Sockets::inherited(&BTreeMap::new(), account)
-        .and_then(|mut sockets| sockets.bind(&settings.listen).map(|()| sockets.shown()));
-    match (bound, Instance::running(&settings.name, inherited)) {
-        (Err(SocketError::InUse { address }), Some(pid)) => report.ok(
-            Area::Sockets,
-            format!("{address} is in use, and '{}' is running (pid {pid})", settings.name),
-        ),
-        (Err(error), _) => report.error(Area::Sockets, &error.into()),
-        (Ok(shown), _) if shown.is_empty() => {}
-        (Ok(shown), _) => report.ok(Area::Sockets, format!("can listen on {shown}")),
+    let running = Instance::running(&settings.name, inherited);
+    for address in &settings.listen.sockets {
+        let alone = Listen { sockets: vec![address.clone()], mode: settings.listen.mode };
+        let bound = Sockets::inherited(&BTreeMap::new(), account)
+            .and_then(|mut sockets| sockets.bind(&alone));
+        match (bound, running) {
+            (Ok(()), _) => report.ok(Area::Sockets, format!("can listen on {address}")),
+            (Err(SocketError::InUse { address }), Some(pid)) => report.ok(
+                Area::Sockets,
+                format!("{address} is in use, and '{}' is running (pid {pid})", settings.name),
+            ),
+            (Err(error), _) => report.error(Area::Sockets, &error.into()),
+        }
     }
 }
 
@@ -108,7 +119,12 @@ fn examine_secrets(
     }
     let (validated, locked) = report.take(Area::Secrets, fetched)?;
     let count = validated.variables.len() + if validated.keys.is_some() { 2 } else { 0 };
-    report.ok(Area::Secrets, format!("{count} variables keep the schema"));
+    let plural = if count == 1 { "variable keeps" } else { "variables keep" };
+    let sources: Vec<String> = settings.sources.iter().map(|s| s.kind.to_string()).collect();
+    report.ok(
+        Area::Secrets,
+        format!("read {}: {count} {plural} {}", sources.join(", "), settings.schema),
+    );
     report.warn(Area::Secrets, &validated.warnings);
     if let Some(warning) = locked.warning() {
         report.warn(Area::Secrets, &[warning.to_owned()]);
@@ -119,12 +135,13 @@ fn examine_secrets(
     Some(validated)
 }
 
-fn examine_command(report: &mut Report, prepared: &Prepared, environment: &Environment) {
-    let settings = &prepared.settings;
-    if settings.command.is_empty() {
-        report.warn(Area::Command, &["no command given, so none was looked for".to_owned()]);
-        return;
-    }
+/// In the order in which `run` would start them: the gates, then the server.
+fn examine_command(
+    report: &mut Report,
+    settings: &Settings,
+    account: &Account,
+    environment: &Environment,
+) {
     let sockets = !settings.listen.sockets.is_empty();
     for objection in prepare::command_objections(settings, environment, sockets) {
         match objection {
@@ -132,13 +149,17 @@ fn examine_command(report: &mut Report, prepared: &Prepared, environment: &Envir
             Objection::Warn(reason) => report.warn(Area::Command, &[reason]),
         }
     }
-    let commands = std::iter::once(settings.command.clone())
-        .chain(gates::gates(prepared).into_iter().map(|gate| gate.command));
-    for command in commands {
-        let found = Plan::new(&command, environment, prepared.task())
+    if settings.command.is_empty() {
+        let message = "no command given, so none was looked for; run needs one: after '--', or as command = [\"...\"] in the config";
+        report.warn(Area::Command, &[message.to_owned()]);
+    }
+    let gates = gates::gates(settings).into_iter().map(|gate| gate.command);
+    let server = Some(settings.command.clone()).filter(|command| !command.is_empty());
+    for command in gates.chain(server) {
+        let found = Plan::new(&command, environment, prepare::task(settings, account))
             .and_then(|plan| launch::rehearse(&plan).map(|()| plan.program()));
         if let Some(program) = report.take(Area::Command, found.map_err(Error::from)) {
-            report.ok(Area::Command, format!("'{program}' can be executed"));
+            report.ok(Area::Command, format!("user {account} can execute '{program}'"));
         }
     }
 }
@@ -148,7 +169,7 @@ fn pass_gates(
     prepared: &Prepared,
     environment: &Environment,
     signals: &Signals,
-) -> Result<(), Error> {
+) {
     let silent = Systemd::from(&BTreeMap::new());
     let around = Surroundings {
         signals,
@@ -156,18 +177,22 @@ fn pass_gates(
         terminal: None,
         drain: prepared.settings.reload.drain,
     };
-    if report.take(Area::Gates, gates::pass(prepared, environment, around)).is_none() {
-        return Ok(());
+    // Standard output is the report's.
+    let stderr = std::io::stderr();
+    let passed = gates::pass(prepared, environment, around, Some(stderr.as_fd()));
+    if report.take(Area::Gates, passed).is_none() {
+        return;
     }
-    for gate in gates::gates(prepared) {
+    for gate in gates::gates(&prepared.settings) {
         report.ok(Area::Gates, format!("{} succeeded", gate.what));
     }
     let (manage, name) = (&prepared.settings.manage, &environment.fallbacks_name);
     if let (Some(manage), Some(name)) = (manage, name) {
-        let read = fallbacks_are_read(prepared, environment, around, manage, name)?;
-        report.fallbacks_read(read, &prepared.settings, name);
+        let read = fallbacks_are_read(prepared, environment, around, manage, name);
+        if let Some(read) = report.take(Area::Gates, read) {
+            report.fallbacks_read(read, &prepared.settings, name);
+        }
     }
-    Ok(())
 }
 
 /// Django says security.W025 about a weak fallback, and only where the settings read the variable: so
@@ -192,10 +217,12 @@ fn fallbacks_are_read(
         Error::Kernel { what: "cannot make a memory file", error: error.into() }
     })?;
     let mut output = File::from(memory);
-    let outcome = gates::run_to_end(prepared, &canary, around, &gate, Some(&output))?;
+    let outcome = gates::run_to_end(prepared, &canary, around, &gate, Some(output.as_fd()))?;
     match (outcome.ending, outcome.cause) {
         (_, Some(Cause::Asked(signal))) => return Err(Error::Interrupted(signal)),
-        (Ending::Code(_), _) => {}
+        (Ending::Code(0), _) => {}
+        // It has just succeeded with the fallbacks as they are: so the settings have seen these.
+        (Ending::Code(_), _) => return Ok(true),
         (ending, _) => return Err(Error::Gate { what: gate.what, ending }),
     }
     let mut text = Vec::new();

@@ -1,9 +1,10 @@
 use std::ffi::OsString;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::error::Error;
 use super::prepare::Prepared;
+use crate::config::Settings;
 use crate::environment::Environment;
 use crate::launch::{self, Plan, Wiring};
 use crate::log;
@@ -17,27 +18,29 @@ pub struct Gate {
 }
 
 /// The `before` commands in their order, then Django's own check.
-pub fn gates(prepared: &Prepared) -> Vec<Gate> {
-    let before = prepared.settings.reload.before.iter().enumerate().map(|(index, command)| Gate {
+pub fn gates(settings: &Settings) -> Vec<Gate> {
+    let before = settings.reload.before.iter().enumerate().map(|(index, command)| Gate {
         what: format!("the 'before' command {}", index + 1),
         command: command.clone(),
     });
-    let check = prepared.settings.manage.iter().map(|manage| Gate {
+    let check = settings.manage.iter().map(|manage| Gate {
         what: "'check --deploy'".to_owned(),
         command: with_arguments(manage, &["check", "--deploy"]),
     });
     before.chain(check).collect()
 }
 
-/// Runs them all as the site's user. A TERM on the way ends the one that runs, and says so.
+/// Runs them all as the site's user, their output as `run_to_end` has it. A TERM on the way ends the
+/// one that runs, and says so.
 pub fn pass(
     prepared: &Prepared,
     environment: &Environment,
     around: Surroundings<'_>,
+    output: Option<BorrowedFd<'_>>,
 ) -> Result<(), Error> {
-    for gate in gates(prepared) {
+    for gate in gates(&prepared.settings) {
         log::info(format_args!("running {}", gate.what));
-        let outcome = run_to_end(prepared, environment, around, &gate, None)?;
+        let outcome = run_to_end(prepared, environment, around, &gate, output)?;
         match (outcome.ending, outcome.cause) {
             (_, Some(Cause::Asked(signal))) => return Err(Error::Interrupted(signal)),
             (Ending::Code(0), _) => {}
@@ -53,13 +56,12 @@ pub fn run_to_end(
     environment: &Environment,
     around: Surroundings<'_>,
     gate: &Gate,
-    output: Option<&File>,
+    output: Option<BorrowedFd<'_>>,
 ) -> Result<Outcome, Error> {
     let plan = Plan::new(&gate.command, environment, prepared.task())?;
     // It has not the terminal's foreground, and a question there would stop it for good.
     let nothing = File::open("/dev/null")
         .map_err(|error| Error::Kernel { what: "cannot open /dev/null", error })?;
-    let output = output.map(AsFd::as_fd);
     let process =
         launch::spawn(&plan, Wiring { input: Some(nothing.as_fd()), output, ..Wiring::default() })?;
     drop(plan);

@@ -33,11 +33,7 @@ impl Prepared {
     }
 
     pub fn task(&self) -> Task<'_> {
-        Task {
-            account: &self.account,
-            directory: self.settings.directory.as_deref(),
-            umask: self.settings.umask,
-        }
+        task(&self.settings, &self.account)
     }
 
     pub fn kind(&self) -> ServerKind {
@@ -76,6 +72,10 @@ pub fn read_schema(settings: &Settings) -> Result<Schema, Error> {
             Ok(Schema::parse(text, path)?)
         }
     }
+}
+
+pub fn task<'a>(settings: &'a Settings, account: &'a Account) -> Task<'a> {
+    Task { account, directory: settings.directory.as_deref(), umask: settings.umask }
 }
 
 pub fn kind(settings: &Settings) -> ServerKind {

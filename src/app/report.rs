@@ -15,7 +15,7 @@ pub struct Report {
     code: Option<u8>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Item {
     area: Area,
     level: Level,
@@ -43,20 +43,28 @@ enum Level {
 
 impl Report {
     pub fn ok(&mut self, area: Area, message: String) {
-        self.items.push(Item { area, level: Level::Ok, message });
+        self.add(Item { area, level: Level::Ok, message });
     }
 
     pub fn warn(&mut self, area: Area, messages: &[String]) {
-        let items = messages.iter().cloned();
-        self.items.extend(items.map(|message| Item { area, level: Level::Warning, message }));
+        for message in messages {
+            self.add(Item { area, level: Level::Warning, message: message.clone() });
+        }
     }
 
     /// Each line of an error is an item; the first error's code is the whole's, as it would be `run`'s.
     pub fn error(&mut self, area: Area, error: &Error) {
-        let text = error.to_string();
-        let lines = text.lines().map(str::to_owned);
-        self.items.extend(lines.map(|message| Item { area, level: Level::Error, message }));
+        for line in error.to_string().lines() {
+            self.add(Item { area, level: Level::Error, message: line.to_owned() });
+        }
         self.code.get_or_insert(error.code());
+    }
+
+    /// Two commands can fail for one reason, which is said once.
+    fn add(&mut self, item: Item) {
+        if !self.items.contains(&item) {
+            self.items.push(item);
+        }
     }
 
     /// The value, or the error as an item.
@@ -99,11 +107,15 @@ impl Report {
                 item.message
             ));
         }
-        if let Some(key) = self.key {
-            text.push_str(&format!("{key}\n"));
+        let counted = |level| {
+            let count = self.count(level);
+            format!("{count} {level}{}", if count == 1 { "" } else { "s" })
+        };
+        text.push_str(&format!("{}, {}", counted(Level::Error), counted(Level::Warning)));
+        if let Some(code) = self.code {
+            text.push_str(&format!("; run would end with exit code {code}"));
         }
-        let (errors, warnings) = (self.count(Level::Error), self.count(Level::Warning));
-        text.push_str(&format!("{errors} errors, {warnings} warnings\n"));
+        text.push('\n');
         text
     }
 

@@ -52,7 +52,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
         terminal: terminal.as_ref(),
         drain: settings.reload.drain,
     };
-    gates::pass(&prepared, &environment, around)?;
+    gates::pass(&prepared, &environment, around, None)?;
     let supervisor = start(&prepared, &environment, &sockets, &private, around)?;
     supervise(supervisor, &prepared, environment)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -51,6 +52,15 @@ pub enum SchemaChoice {
     File(PathBuf),
 }
 
+impl fmt::Display for SchemaChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SchemaChoice::Django => f.write_str("the built-in schema 'django'"),
+            SchemaChoice::File(path) => write!(f, "the schema '{}'", path.display()),
+        }
+    }
+}
+
 /// One `[[source]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpec {
@@ -64,6 +74,17 @@ pub enum SourceKind {
     Directory { path: PathBuf },
     SystemdCredentials { wanted: Credentials },
     Environment { wanted: Inherited },
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceKind::EnvFile { path } => write!(f, "'{}'", path.display()),
+            SourceKind::Directory { path } => write!(f, "directory '{}'", path.display()),
+            SourceKind::SystemdCredentials { .. } => f.write_str("systemd's credentials"),
+            SourceKind::Environment { .. } => f.write_str("the environment"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
