@@ -5,20 +5,18 @@
 mod harness;
 
 mod commands;
+mod credentials;
 mod demo_site;
+mod directories;
 mod docs;
+mod env_files;
 mod environment;
 mod exit_codes;
 mod first_process;
 mod hup;
+mod inherited;
 mod privileges;
 mod readiness;
-mod credentials;
-mod demo_site;
-mod directories;
-mod env_files;
-mod exit_codes;
-mod inherited;
 mod reaping;
 mod schema;
 mod signals;

@@ -6,10 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
-use super::{Account, Invocation, Mode};
-
-/// 64 characters, and nobody's key.
-pub const KEY: &str = "Zq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO7";
+use super::{Account, Invocation, KEY, Mode};
 
 /// A directory of one test's own, with what it starts from there.
 #[derive(Debug)]
