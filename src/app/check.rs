@@ -15,7 +15,7 @@ use super::report::{Area, Report};
 use crate::account::Account;
 use crate::config::{self, Listen, Overrides, Settings};
 use crate::environment::{self, Environment};
-use crate::launch::{self, Plan, SocketError, Sockets};
+use crate::launch::{self, Plan, Received, SocketError, Sockets};
 use crate::log;
 use crate::schema::{self, Schema, Validated};
 use crate::server::Objection;
@@ -94,9 +94,8 @@ fn examine_sockets(
     let running = Instance::running(&settings.name, inherited);
     for address in &settings.listen.sockets {
         let alone = Listen { sockets: vec![address.clone()], mode: settings.listen.mode };
-        let bound = Sockets::inherited(&BTreeMap::new(), account)
-            .and_then(|mut sockets| sockets.bind(&alone));
-        match (bound, running) {
+        let mut sockets = Sockets::new(Received::default(), account);
+        match (sockets.bind(&alone), running) {
             (Ok(()), _) => report.ok(Area::Sockets, format!("can listen on {address}")),
             (Err(SocketError::InUse { address }), Some(pid)) => report.ok(
                 Area::Sockets,

@@ -4,7 +4,8 @@ use super::error::Error;
 use super::fetch;
 use super::prepare::Prepared;
 use crate::config::Overrides;
-use crate::launch::{self, Plan, Sockets};
+use crate::environment;
+use crate::launch::{self, Plan, Received, Sockets};
 
 /// Fetches, validates, drops privileges, becomes the command. It binds nothing: the site may be
 /// running beside it under the same config. Sockets that systemd handed over go on.
@@ -14,9 +15,11 @@ pub fn exec(overrides: Overrides) -> Result<u8, Error> {
 }
 
 fn become_command(overrides: Overrides) -> Result<Infallible, Error> {
-    let prepared = Prepared::from(overrides)?;
+    let inherited = environment::inherited();
+    let received = Received::take(&inherited)?;
+    let prepared = Prepared::from(overrides, inherited)?;
     prepared.require_command()?;
-    let sockets = Sockets::inherited(&prepared.inherited, &prepared.account)?;
+    let sockets = Sockets::new(received, &prepared.account);
     launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
     // Nothing stays behind that could be swapped out.
     let (environment, _) = fetch::environment(&prepared)?;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use super::error::Error;
 use crate::account::Account;
 use crate::config::{self, Overrides, SchemaChoice, ServerKind, Settings};
-use crate::environment::{self, Environment};
+use crate::environment::Environment;
 use crate::files::{self, Rule};
 use crate::launch::Task;
 use crate::log;
@@ -20,8 +20,10 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    pub fn from(overrides: Overrides) -> Result<Prepared, Error> {
-        let inherited = environment::inherited();
+    pub fn from(
+        overrides: Overrides,
+        inherited: BTreeMap<OsString, OsString>,
+    ) -> Result<Prepared, Error> {
         log::start(config::log_settings(&overrides, &inherited));
         let settings = config::resolve(overrides, &inherited)?;
         for warning in &settings.warnings {

@@ -6,9 +6,10 @@ use super::error::Error;
 use super::fetch;
 use super::gates;
 use super::prepare::Prepared;
+use crate::account::Account;
 use crate::config::Overrides;
-use crate::environment::Environment;
-use crate::launch::{self, Plan, Sockets, Wiring};
+use crate::environment::{self, Environment};
+use crate::launch::{self, Plan, Received, Sockets, Wiring};
 use crate::log;
 use crate::server::{self, Way};
 use crate::supervise::{
@@ -19,20 +20,22 @@ use crate::sys::Ending;
 
 /// Fetches, validates, starts, supervises; the exit code is the server's.
 pub fn run(overrides: Overrides) -> Result<u8, Error> {
+    let inherited = environment::inherited();
+    let received = Received::take(&inherited)?;
     // Before anything slow begins: an early TERM must not be lost, and must not kill.
     let signals = Signals::take().map_err(|error| kernel("cannot take signals", error))?;
-    let prepared = Prepared::from(overrides)?;
+    let prepared = Prepared::from(overrides, inherited)?;
     prepared.require_command()?;
     prepared.account.require_kill()?;
 
     let settings = &prepared.settings;
     let systemd = Systemd::from(&prepared.inherited);
-    let mut sockets = Sockets::inherited(&prepared.inherited, &prepared.account)?;
+    let mut sockets = Sockets::new(received, &prepared.account);
     sockets.bind(&settings.listen)?;
     let way = server::way(prepared.kind(), &settings.command, sockets.len());
     let runtime = RuntimeDirectory::open(&settings.name, &prepared.inherited);
     let _mark = runtime.as_ref().ok().and_then(Instance::mark);
-    let private = Private::open(way, &runtime);
+    let private = Private::open(way, &runtime, &prepared.account);
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
     launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
@@ -67,25 +70,23 @@ enum Private {
 impl Private {
     /// Opened while keybearer may still make directories. Without a place for it the site starts all the
     /// same, and is only known to live.
-    fn open(way: Way, runtime: &io::Result<RuntimeDirectory>) -> Private {
-        let why = match way {
-            Way::Settle => return Private::Nothing,
-            Way::Probe => match runtime {
-                Ok(directory) => match ProbeSocket::open(directory) {
-                    Ok(probe) => return Private::Probe(probe),
-                    Err(error) => format!("'{}': {error}", directory.path().display()),
-                },
-                Err(error) => format!("no directory for it: {error}"),
-            },
-            Way::Heard => match Heard::open() {
-                Ok(heard) => return Private::Heard(heard),
-                Err(error) => error.to_string(),
-            },
+    fn open(way: Way, runtime: &io::Result<RuntimeDirectory>, account: &Account) -> Private {
+        let opened = match (way, runtime) {
+            (Way::Settle, _) => return Private::Nothing,
+            (Way::Probe | Way::Heard, Err(error)) => Err(format!("no directory for it: {error}")),
+            (Way::Probe, Ok(directory)) => ProbeSocket::open(directory)
+                .map(Private::Probe)
+                .map_err(|error| format!("'{}': {error}", directory.path().display())),
+            (Way::Heard, Ok(directory)) => Heard::open(directory, account)
+                .map(Private::Heard)
+                .map_err(|error| format!("'{}': {error}", directory.path().display())),
         };
-        log::warning(format_args!(
-            "cannot open a private socket to know when the server is ready ({why}); waiting for it to settle instead; give a RUNTIME_DIRECTORY"
-        ));
-        Private::Nothing
+        opened.unwrap_or_else(|why| {
+            log::warning(format_args!(
+                "cannot open a private socket to know when the server is ready ({why}); waiting for it to settle instead; give a RUNTIME_DIRECTORY"
+            ));
+            Private::Nothing
+        })
     }
 }
 
@@ -102,7 +103,7 @@ fn start<'a>(
     let mut handed = sockets.handed();
     match private {
         Private::Probe(probe) => handed.push((probe.as_fd(), "probe".to_owned())),
-        Private::Heard(heard) => plan.set("NOTIFY_SOCKET", heard.address()),
+        Private::Heard(heard) => plan.set("NOTIFY_SOCKET", &heard.address().to_string()),
         Private::Nothing => {}
     }
     let wiring = Wiring {

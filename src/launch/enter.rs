@@ -23,6 +23,8 @@ pub enum Stage {
     Capabilities,
     NoNewPrivileges,
     CoreLimit,
+    Keyring,
+    TerminalInput,
     Proof,
     ParentDeath,
     Directory,
@@ -37,7 +39,7 @@ pub struct Failure {
 }
 
 impl Stage {
-    const ALL: [Stage; 13] = [
+    const ALL: [Stage; 15] = [
         Stage::Group,
         Stage::Descriptors,
         Stage::Groups,
@@ -46,6 +48,8 @@ impl Stage {
         Stage::Capabilities,
         Stage::NoNewPrivileges,
         Stage::CoreLimit,
+        Stage::Keyring,
+        Stage::TerminalInput,
         Stage::Proof,
         Stage::ParentDeath,
         Stage::Directory,
@@ -63,6 +67,8 @@ impl Stage {
             Stage::Capabilities => "capset",
             Stage::NoNewPrivileges => "no_new_privs",
             Stage::CoreLimit => "setrlimit of the core size",
+            Stage::Keyring => "leaving the session keyring",
+            Stage::TerminalInput => "forbidding writes into the terminal's input",
             Stage::Proof => "the proof that root cannot come back",
             Stage::ParentDeath => "asking for a TERM when keybearer dies",
             Stage::Directory => "chdir",
@@ -176,6 +182,6 @@ mod tests {
             let failure = Failure { stage, error: Errno::EACCES };
             assert_eq!(Failure::from_bytes(failure.to_bytes()), Some(failure));
         }
-        assert_eq!(Failure::from_bytes([13, 0, 0, 0, 0]), None);
+        assert_eq!(Failure::from_bytes([15, 0, 0, 0, 0]), None);
     }
 }

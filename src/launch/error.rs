@@ -99,6 +99,8 @@ impl LaunchError {
             | Stage::Capabilities
             | Stage::NoNewPrivileges
             | Stage::CoreLimit
+            | Stage::Keyring
+            | Stage::TerminalInput
             | Stage::Proof
             | Stage::ParentDeath => LaunchError::Privileges { user, what: stage.what(), error },
         }

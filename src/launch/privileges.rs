@@ -1,4 +1,5 @@
-use std::io;
+use std::fs::File;
+use std::io::{self, IsTerminal};
 
 use nix::errno::Errno;
 use nix::sys::prctl;
@@ -9,7 +10,7 @@ use nix::unistd::{
 
 use super::{Failure, Stage};
 use crate::account::Account;
-use crate::sys::{Capabilities, Capability, CapabilitySet};
+use crate::sys::{self, Capabilities, Capability, CapabilitySet};
 
 /// What the supervisor keeps: becoming the site's user for the next generation, and signalling it.
 const KEPT: &[Capability] = &[Capability::SetUid, Capability::SetGid, Capability::Kill];
@@ -26,7 +27,14 @@ pub fn shed() -> io::Result<()> {
     let kept = held.permitted.and(CapabilitySet::of(KEPT));
     Capabilities { effective: kept, permitted: kept, inheritable: CapabilitySet::EMPTY }.set()?;
     prctl::set_no_new_privs()?;
+    stay_undumpable();
     Ok(())
+}
+
+/// A change of the effective ids sets this flag to fs.suid_dumpable, which is not 0 everywhere:
+/// PR_SET_DUMPABLE(2const), proc_sys_fs(5). It cannot fail with 0.
+pub(super) fn stay_undumpable() {
+    let _ = prctl::set_dumpable(false);
 }
 
 /// In the process that will be the site: groups, gid, uid, capabilities, then proof that root is gone.
@@ -44,7 +52,29 @@ pub(super) fn become_site(account: &Account) -> Result<(), Failure> {
     clear().map_err(|error| Failure { stage: Stage::Capabilities, error: errno(&error) })?;
     prctl::set_no_new_privs().map_err(at(Stage::NoNewPrivileges))?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(at(Stage::CoreLimit))?;
+    if account.switch {
+        leave_the_operators_login()?;
+    }
     prove(account).map_err(at(Stage::Proof))
+}
+
+/// What an operator's login would lend to the site: his session keyring, and his terminal's input.
+fn leave_the_operators_login() -> Result<(), Failure> {
+    match sys::leave_session_keyring() {
+        // A kernel without keyrings, and a container's filter that hides them.
+        Err(error) if !matches!(errno(&error), Errno::ENOSYS | Errno::EPERM) => {
+            return Err(Failure { stage: Stage::Keyring, error: errno(&error) });
+        }
+        Err(_) | Ok(()) => {}
+    }
+    let terminal = std::io::stdin().is_terminal()
+        || std::io::stdout().is_terminal()
+        || std::io::stderr().is_terminal()
+        || File::open("/dev/tty").is_ok();
+    match terminal.then(sys::forbid_terminal_input) {
+        Some(Err(error)) => Err(Failure { stage: Stage::TerminalInput, error: errno(&error) }),
+        Some(Ok(())) | None => Ok(()),
+    }
 }
 
 /// Tries to get root back, and fails where that works.

@@ -30,21 +30,28 @@ pub struct Wiring<'a> {
 /// Starts the plan's process in a group of its own, and waits until exec has worked or said why not.
 pub fn spawn(plan: &Plan, wiring: Wiring<'_>) -> Result<Pid, LaunchError> {
     let supervisor = getpid();
-    in_child(plan, || Err(child(plan, wiring, supervisor)))
+    in_child(plan, wiring.sockets.len(), || Err(child(plan, wiring, supervisor)))
 }
 
 /// Whether the site's user could start the command; a process tries it and ends.
 pub fn rehearse(plan: &Plan) -> Result<(), LaunchError> {
-    let child = in_child(plan, || enter::rehearse(plan))?;
+    let child = in_child(plan, 0, || enter::rehearse(plan))?;
     let _ = nix::sys::wait::waitpid(child, None);
     Ok(())
 }
 
-/// Forks; the child does `work` and reports why it failed over a close-on-exec pipe.
-fn in_child(plan: &Plan, work: impl FnOnce() -> Result<(), Failure>) -> Result<Pid, LaunchError> {
+/// Forks; the child does `work` and reports why it failed over a close-on-exec pipe, whose end is out
+/// of the way of the `sockets` that will be placed from 3 upward.
+fn in_child(
+    plan: &Plan,
+    sockets: usize,
+    work: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Pid, LaunchError> {
     let process = |what| move |error| LaunchError::Process { what, error };
     let (reader, writer) =
         pipe2(OFlag::O_CLOEXEC).map_err(|error| process("pipe")(error.into()))?;
+    let end = i32::try_from(sockets).unwrap_or(i32::MAX - 3) + 3;
+    let writer = sys::move_above(writer, end).map_err(process("dup"))?;
     match sys::fork().map_err(process("fork"))? {
         Forked::Child => {
             if let Err(failure) = work() {
@@ -77,9 +84,12 @@ pub fn signal(process: Pid, signal: Signal) -> Result<(), Errno> {
     kill(process, signal)
 }
 
-/// The last resort, to the whole group; a group that is gone is no error.
+/// The last resort, to the process and its whole group; what is gone is no error.
 pub fn kill_group(process: Pid) -> Result<(), Errno> {
-    match killpg(process, Signal::SIGKILL) {
+    let group = killpg(process, Signal::SIGKILL);
+    // It may have left its group; its zombie at least keeps its id from being somebody else's.
+    let alone = kill(process, Signal::SIGKILL);
+    match group.or(alone) {
         Err(Errno::ESRCH) => Ok(()),
         other => other,
     }

@@ -26,7 +26,7 @@ impl Instance {
     pub fn mark(directory: &RuntimeDirectory) -> Option<Instance> {
         let path = directory.path().join(FILE);
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        let file = File::from(open(&path, flags, Mode::from_bits_truncate(0o644)).ok()?);
+        let file = File::from(open(&path, flags, Mode::from_bits_truncate(0o600)).ok()?);
         let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
         lock.set_len(0).ok()?;
         writeln!(lock, "{}", getpid()).ok()?;

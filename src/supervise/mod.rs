@@ -3,8 +3,12 @@
 
 #![forbid(unsafe_code)]
 
+mod children;
+mod heard;
 mod instance;
+mod liveness;
 mod machine;
+mod probe_socket;
 mod prober;
 mod readiness;
 mod runtime_directory;
@@ -13,10 +17,12 @@ mod supervisor;
 mod systemd;
 mod terminal;
 
+pub use heard::Heard;
 pub use instance::Instance;
 pub use machine::Cause;
+pub use probe_socket::ProbeSocket;
 pub use prober::{Prober, Request};
-pub use readiness::{Heard, ProbeSocket, Readiness};
+pub use readiness::Readiness;
 pub use runtime_directory::RuntimeDirectory;
 pub use signals::{Arrival, Signals};
 pub use supervisor::{Outcome, Step, Supervisor, Surroundings};

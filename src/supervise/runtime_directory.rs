@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, AtFlags};
@@ -41,6 +41,8 @@ impl RuntimeDirectory {
             }
         }
         let path = mkdtemp(&std::env::temp_dir().join("keybearer-XXXXXX"))?;
+        // Its sockets have modes of their own, and one of them is for the site.
+        std::fs::set_permissions(&path, Permissions::from_mode(0o711))?;
         Ok(RuntimeDirectory { path, made: true })
     }
 

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -26,6 +27,8 @@ const TAKEN: [Signal; 10] = [
 #[derive(Debug)]
 pub struct Signals {
     descriptor: SignalFd,
+    /// A HUP that came before there was a server to act on it for.
+    kept: Cell<Option<Arrival>>,
 }
 
 /// One signal and who sent it.
@@ -46,7 +49,7 @@ impl Signals {
         let mask: SigSet = TAKEN.into_iter().collect();
         mask.thread_set_mask()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
-        Ok(Signals { descriptor: SignalFd::with_flags(&mask, flags)? })
+        Ok(Signals { descriptor: SignalFd::with_flags(&mask, flags)?, kept: Cell::new(None) })
     }
 
     /// The next one that is there, without waiting.
@@ -68,18 +71,19 @@ impl Signals {
             match arrival.signal {
                 Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT => return Some(arrival.signal),
                 Signal::SIGHUP if arrival.from_kernel => return Some(Signal::SIGHUP),
+                Signal::SIGHUP => self.keep(arrival),
                 _ => {}
             }
         }
         None
     }
-}
 
-impl Arrival {
-    /// A HUP that was kept until the server was ready, and whose sender may be gone.
-    pub(super) fn kept_hup() -> Arrival {
-        let (sender, user) = (nix::unistd::getpid(), nix::unistd::getuid());
-        Arrival { signal: Signal::SIGHUP, from_kernel: false, sender, user }
+    pub fn keep(&self, hup: Arrival) {
+        self.kept.set(Some(hup));
+    }
+
+    pub fn take_kept(&self) -> Option<Arrival> {
+        self.kept.take()
     }
 }
 

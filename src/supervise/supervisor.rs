@@ -6,6 +6,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
+use super::children::reap_orphans;
+use super::liveness::{Liveness, Turn};
 use super::machine::{Action, Event, Machine};
 use super::prober::{Answer, Prober};
 use super::systemd::EXTENSION;
@@ -15,10 +17,11 @@ use crate::launch;
 use crate::log;
 use crate::sys::{self, Change, Ending};
 
-/// This many missed answers and the watchdog is no longer fed.
-const MISSES: u32 = 3;
 /// How often a server is asked whether it lives, where no watchdog says.
 const LIVENESS_EVERY: Duration = Duration::from_secs(10);
+
+/// A command before the start may take so long before systemd's own patience counts again.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// What the supervisor lives with as long as it lives.
 #[derive(Debug, Clone, Copy)]
@@ -45,14 +48,11 @@ pub struct Supervisor<'a> {
     last_answer: Option<String>,
     watchdog_at: Option<Instant>,
     extend_at: Option<Instant>,
-    fetch_again: Vec<Arrival>,
-}
-
-#[derive(Debug)]
-struct Liveness {
-    prober: Prober,
-    every: Duration,
-    missed: u32,
+    extend_until: Option<Instant>,
+    /// The last HUP, until it is acted upon.
+    hup: Option<Arrival>,
+    fetch_again: Option<Arrival>,
+    more_orphans: bool,
 }
 
 /// What the caller has to do next.
@@ -86,7 +86,9 @@ impl<'a> Supervisor<'a> {
     ) -> Supervisor<'a> {
         let now = Instant::now();
         around.systemd.status(&format!("starting: waiting for {}", readiness.awaited()));
-        Supervisor {
+        let command = matches!(readiness, Readiness::Nothing);
+        let kept = (!command).then(|| around.signals.take_kept()).flatten();
+        let mut supervisor = Supervisor {
             machine: Machine::started(within.map(|within| now + within), around.drain),
             watchdog_at: around.systemd.watchdog_every().map(|_| now),
             extend_at: around.systemd.is_listening().then_some(now),
@@ -99,8 +101,15 @@ impl<'a> Supervisor<'a> {
             asked: false,
             was_ready: false,
             last_answer: None,
-            fetch_again: Vec::new(),
+            extend_until: command.then(|| now + PATIENCE),
+            hup: None,
+            fetch_again: None,
+            more_orphans: false,
+        };
+        if let Some(hup) = kept {
+            supervisor.take(hup);
         }
+        supervisor
     }
 
     /// What `systemctl status` shows once it serves.
@@ -112,15 +121,14 @@ impl<'a> Supervisor<'a> {
     /// Goes on asking a probed server whether it lives; three misses withhold the watchdog.
     pub fn with_liveness(mut self, prober: Prober) -> Self {
         let every = self.around.systemd.watchdog_every().unwrap_or(LIVENESS_EVERY);
-        self.liveness = Some(Liveness { prober, every, missed: 0 });
+        self.liveness = Some(Liveness::new(prober, every));
         self
     }
 
     /// Waits for what happens next; nothing wakes it while nothing happens.
     pub fn wait_for_step(&mut self) -> io::Result<Step> {
         loop {
-            if let Some(arrival) = self.fetch_again.pop() {
-                self.fetch_again.clear();
+            if let Some(arrival) = self.fetch_again.take() {
                 return Ok(Step::FetchAgain(arrival));
             }
             if let Some(ending) = self.reap()? {
@@ -154,7 +162,7 @@ impl<'a> Supervisor<'a> {
         let deadline = [
             self.machine.deadline(),
             self.readiness.deadline().filter(|_| starting),
-            liveness.map(|liveness| liveness.prober.deadline()),
+            liveness.map(Liveness::deadline),
             self.watchdog_at,
             self.extend_at.filter(|_| starting),
         ]
@@ -162,13 +170,14 @@ impl<'a> Supervisor<'a> {
         .flatten()
         .min();
         let mut watched = vec![PollFd::new(self.around.signals.as_fd(), PollFlags::POLLIN)];
-        if let Some(descriptor) = self.readiness.descriptor().filter(|_| starting) {
+        if let Some(descriptor) = self.readiness.descriptor(starting) {
             watched.push(PollFd::new(descriptor, PollFlags::POLLIN));
         }
-        if let Some(descriptor) = liveness.and_then(|liveness| liveness.prober.descriptor()) {
+        if let Some(descriptor) = liveness.and_then(Liveness::descriptor) {
             watched.push(PollFd::new(descriptor, PollFlags::POLLIN));
         }
-        match poll(&mut watched, timeout(deadline)) {
+        let timeout = if self.more_orphans { PollTimeout::ZERO } else { timeout(deadline) };
+        match poll(&mut watched, timeout) {
             Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -181,8 +190,15 @@ impl<'a> Supervisor<'a> {
             // Told by the next look at the children.
             Signal::SIGCHLD => return,
             Signal::SIGHUP if gone => Event::TerminalGone,
+            // The server that comes after this command is started with what was fetched before it.
+            Signal::SIGHUP if matches!(self.readiness, Readiness::Nothing) => {
+                return self.around.signals.keep(arrival);
+            }
             signal => Event::Signal(signal),
         };
+        if event == Event::Signal(Signal::SIGHUP) {
+            self.hup = Some(arrival);
+        }
         log::debug(format_args!("got {arrival}"));
         self.step(event, Some(arrival), Instant::now());
     }
@@ -203,13 +219,11 @@ impl<'a> Supervisor<'a> {
                     log::info(&self.serving);
                     self.around.systemd.ready(&self.serving);
                     if let Some(liveness) = &mut self.liveness {
-                        liveness.prober.rest_until(now + liveness.every);
+                        liveness.begin(now);
                     }
                 }
                 Action::SayStopping(cause) => self.say_stopping(cause, arrival),
-                Action::FetchAgain => {
-                    self.fetch_again.extend(arrival.or(Some(Arrival::kept_hup())))
-                }
+                Action::FetchAgain => self.fetch_again = self.hup.take(),
             }
         }
     }
@@ -243,34 +257,29 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Takes in every child that ended, orphans of the site's too. When the first process is among
-    /// them its group is killed while its zombie still holds the group's id.
-    fn reap(&self) -> io::Result<Option<Ending>> {
-        while let Some((child, change)) = sys::look()? {
-            let ours = child == self.process;
-            match change {
-                Change::Ended(ending) if ours => {
-                    self.kill_group();
-                    sys::reap(child)?;
-                    return Ok(Some(ending));
-                }
-                Change::Ended(_) => sys::reap(child)?,
-                Change::Stopped => {
-                    sys::acknowledge_stop(child)?;
-                    if let Some(terminal) = self.around.terminal.filter(|_| ours) {
-                        terminal.stop_with(child);
-                    }
+    /// Some when the server has ended. Its group is killed while its zombie still holds the group's id.
+    fn reap(&mut self) -> io::Result<Option<Ending>> {
+        match sys::look_at(self.process)? {
+            Some(Change::Ended(ending)) => {
+                self.kill_group();
+                sys::reap(self.process)?;
+                return Ok(Some(ending));
+            }
+            Some(Change::Stopped) => {
+                sys::acknowledge_stop(self.process)?;
+                if let Some(terminal) = self.around.terminal {
+                    terminal.stop_with(self.process);
                 }
             }
+            None => {}
         }
+        self.more_orphans = reap_orphans(self.process)?;
         Ok(None)
     }
 
     fn look_at_readiness(&mut self, now: Instant) {
-        if !self.machine.is_starting() {
-            return;
-        }
-        match self.readiness.advance(self.process, now) {
+        let starting = self.machine.is_starting();
+        match self.readiness.advance(self.process, starting, now) {
             Some(Answer::Good) => self.step(Event::Ready, None, now),
             Some(Answer::Bad(reason)) => {
                 log::debug(format_args!("{} is not ready: {reason}", self.what));
@@ -284,41 +293,33 @@ impl<'a> Supervisor<'a> {
         if !self.machine.is_serving() {
             return;
         }
-        let Some(liveness) = &mut self.liveness else { return };
-        match liveness.prober.advance(now) {
-            Some(Answer::Good) => {
-                if liveness.missed >= MISSES {
-                    log::info(format_args!("{} answers again", self.what));
-                    self.around.systemd.status(&self.serving);
-                }
-                liveness.missed = 0;
+        match self.liveness.as_mut().and_then(|liveness| liveness.advance(now)) {
+            Some(Turn::Back) => {
+                log::info(format_args!("{} answers again", self.what));
+                self.around.systemd.status(&self.serving);
             }
-            Some(Answer::Bad(reason)) => {
-                liveness.missed = liveness.missed.saturating_add(1);
-                if liveness.missed == MISSES {
-                    log::error(format_args!(
-                        "{} does not answer ({reason}), {MISSES} times in a row",
-                        self.what
-                    ));
-                    self.around.systemd.status("not answering");
-                }
+            Some(Turn::Silent { reason, misses }) => {
+                log::error(format_args!(
+                    "{} does not answer ({reason}), {misses} times in a row",
+                    self.what
+                ));
+                self.around.systemd.status("not answering");
             }
-            None => return,
+            None => {}
         }
-        let every = liveness.every;
-        liveness.prober.rest_until(now + every);
     }
 
     fn keep_manager_patient(&mut self, now: Instant) {
         if self.watchdog_at.is_some_and(|at| at <= now) {
-            if self.liveness.as_ref().is_none_or(|liveness| liveness.missed < MISSES) {
+            if self.liveness.as_ref().is_none_or(Liveness::answers) {
                 self.around.systemd.alive();
             }
             self.watchdog_at = self.around.systemd.watchdog_every().map(|every| now + every);
         }
         if self.machine.is_starting() && self.extend_at.is_some_and(|at| at <= now) {
             self.around.systemd.extend();
-            self.extend_at = Some(now + EXTENSION / 3);
+            let next = now + EXTENSION / 3;
+            self.extend_at = self.extend_until.is_none_or(|until| next < until).then_some(next);
         }
     }
 }

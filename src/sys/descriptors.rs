@@ -4,23 +4,34 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::libc;
 
 /// Takes over the descriptors that systemd handed over: `first` and the `count - 1` after it
-/// (sd_listen_fds(3)). They are close-on-exec from now on. None where one is not open.
+/// (sd_listen_fds(3)). They are close-on-exec from now on. None where one is not
+/// an open socket.
 pub fn adopt(first: RawFd, count: usize) -> Option<Vec<OwnedFd>> {
     let last = first.checked_add(RawFd::try_from(count).ok()?)?;
     let numbers = first..last;
     for number in numbers.clone() {
-        // SAFETY: F_GETFD and F_SETFD take numbers only; a closed descriptor is an error.
-        let closed = unsafe {
-            libc::fcntl(number, libc::F_GETFD) == -1
-                || libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) == -1
-        };
-        if closed {
+        if !is_socket(number) {
+            return None;
+        }
+        // SAFETY: F_SETFD takes numbers only.
+        if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
             return None;
         }
     }
     // SAFETY: each is open (just asked), and LISTEN_PID says that it was passed to this process
     // for keeps: nothing else here owns it. The caller asks once, before it opens anything.
     Some(numbers.map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
+}
+
+/// A copy of `descriptor` with a number from `least` up, close-on-exec.
+pub fn move_above(descriptor: OwnedFd, least: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC takes numbers only.
+    let copy = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_DUPFD_CLOEXEC, least) };
+    if copy == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made it, so nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
 }
 
 /// In the process that is about to exec: puts `sockets` at 3 and upward, open across exec, and marks
@@ -46,6 +57,14 @@ pub fn place(sockets: &[BorrowedFd<'_>]) -> io::Result<()> {
         }
     }
     close_on_exec_from(end)
+}
+
+fn is_socket(number: RawFd) -> bool {
+    // SAFETY: struct stat is plain data, for which all zeros is a value.
+    let mut status: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: `status` lives for the time of the call; a closed descriptor is an error.
+    let found = unsafe { libc::fstat(number, &raw mut status) } == 0;
+    found && status.st_mode & libc::S_IFMT == libc::S_IFSOCK
 }
 
 fn close_on_exec_from(first: RawFd) -> io::Result<()> {

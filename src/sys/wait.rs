@@ -46,6 +46,13 @@ pub fn look() -> io::Result<Option<(Pid, Change)>> {
     wait(libc::P_ALL, 0, libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT)
 }
 
+/// The same for one child.
+pub fn look_at(child: Pid) -> io::Result<Option<Change>> {
+    let flags = libc::WEXITED | libc::WSTOPPED | libc::WNOHANG | libc::WNOWAIT;
+    let news = wait(libc::P_PID, child.as_raw().unsigned_abs(), flags)?;
+    Ok(news.map(|(_, change)| change))
+}
+
 /// Takes the end of `child` off the kernel's hands.
 pub fn reap(child: Pid) -> io::Result<()> {
     wait(libc::P_PID, child.as_raw().unsigned_abs(), libc::WEXITED | libc::WNOHANG).map(drop)
