@@ -39,6 +39,10 @@ pub enum AccountError {
         "refusing to run the site under group '{0}', which is root's; name the site's own group"
     )]
     RootGroup(String),
+    #[error(
+        "refusing to run the site in root's group: user '{0}' is a member; run: gpasswd -d {0} root"
+    )]
+    RootMember(String),
     #[error("there is no user '{0}'; make it: useradd --system {0}")]
     UnknownUser(String),
     #[error("there is no group '{0}'; make it: groupadd --system {0}")]
@@ -75,12 +79,13 @@ impl AccountError {
             | AccountError::RootGroup(_)
             | AccountError::UnknownUser(_)
             | AccountError::UnknownGroup(_)
-            | AccountError::NoGroup(_)
-            | AccountError::Lookup { .. } => Exit::Config,
+            | AccountError::RootMember(_)
+            | AccountError::NoGroup(_) => Exit::Config,
             AccountError::RootWithoutCapabilities(_)
             | AccountError::NotRoot(_)
-            | AccountError::WithoutKill(_)
-            | AccountError::Kernel { .. } => Exit::Refused,
+            | AccountError::WithoutKill(_) => Exit::Refused,
+            // A directory service that is late may be there at the next try.
+            AccountError::Lookup { .. } | AccountError::Kernel { .. } => Exit::Failure,
         }
     }
 }
@@ -113,11 +118,11 @@ impl Account {
                 spec.group.clone().unwrap_or_else(|| "root".to_owned()),
             ));
         }
-        Ok(Account {
-            switch: true,
-            groups: groups_of(entry.as_ref(), gid)?,
-            ..Account::from(uid, gid, entry)
-        })
+        let groups = groups_of(entry.as_ref(), gid)?;
+        if groups.iter().any(|group| group.as_raw() == 0) {
+            return Err(AccountError::RootMember(spec.user.clone()));
+        }
+        Ok(Account { switch: true, groups, ..Account::from(uid, gid, entry) })
     }
 
     fn own() -> Result<Account, AccountError> {

@@ -20,6 +20,8 @@ pub struct Environment {
     pub key: Option<KeyInUse>,
     /// The variable that carries the keys which only verify.
     pub fallbacks_name: Option<String>,
+    /// One line each, without values.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +81,19 @@ impl Environment {
             .into_iter()
             .map(|(name, value)| (OsString::from(name.as_str()), value))
             .collect();
+        let mut warnings = Vec::new();
+        // Neither the config nor an `allow` for a source can stand in for what keybearer says itself.
+        plain.retain(|name, _| !is_keybearers(name));
+        variables.retain(|name, _| !is_keybearers(name));
         let fallbacks_name = validated.keys.as_ref().map(|keys| keys.fallbacks_name.to_string());
-        let key = validated.keys.map(|keys| insert_keys(&mut variables, &mut plain, keys));
+        let spare = validated.keys.as_ref().map(|keys| keys.current.duplicate());
+        let key =
+            validated.keys.map(|keys| insert_keys(&mut variables, &mut plain, &mut warnings, keys));
         for name in variables.keys() {
             plain.remove(name);
         }
-        Environment { variables, inherited: plain, key, fallbacks_name }
+        mend_other_fallbacks(&mut variables, &mut plain, &mut warnings, spare);
+        Environment { variables, inherited: plain, key, fallbacks_name, warnings }
     }
 
     /// Where the secrets are not to be had: enough to find a command in.
@@ -127,7 +136,7 @@ impl Environment {
         let mut inherited = self.inherited.clone();
         inherited.remove(OsStr::new(name));
         let fallbacks_name = self.fallbacks_name.clone();
-        Environment { variables, inherited, key: self.key, fallbacks_name }
+        Environment { variables, inherited, key: self.key, fallbacks_name, warnings: Vec::new() }
     }
 
     /// What would be different for a server that was started with `self` if it were started with
@@ -202,8 +211,16 @@ fn is_keybearers(name: &OsStr) -> bool {
 fn insert_keys(
     variables: &mut BTreeMap<OsString, Secret>,
     plain: &mut BTreeMap<OsString, OsString>,
+    warnings: &mut Vec<String>,
     keys: DjangoKeys,
 ) -> KeyInUse {
+    let name = &keys.fallbacks_name;
+    if plain.get(OsStr::new(name.as_str())).is_some_and(|value| !value.is_empty()) {
+        warnings.push(format!(
+            "{name} is inherited and comes from no source, so it is not carried; \
+             take it in with a source of type environment"
+        ));
+    }
     let in_use =
         KeyInUse { fingerprint: keys.current.fingerprint(), fallbacks: keys.fallbacks.len() };
     let carried: Vec<&str> = match keys.fallbacks.is_empty() {
@@ -216,6 +233,40 @@ fn insert_keys(
     variables.insert(keys.fallbacks_name.as_str().into(), list);
     variables.insert(keys.current_name.as_str().into(), keys.current);
     in_use
+}
+
+/// The names that settings read their fallbacks from, whichever of them is in use here: an empty one
+/// gets the current key too, since somebody may read it; without a key it goes.
+fn mend_other_fallbacks(
+    variables: &mut BTreeMap<OsString, Secret>,
+    plain: &mut BTreeMap<OsString, OsString>,
+    warnings: &mut Vec<String>,
+    key: Option<Secret>,
+) {
+    for name in ["SECRET_KEY_FALLBACKS", "DJANGO_SECRET_KEY_FALLBACKS"].map(OsString::from) {
+        let shown = name.to_string_lossy();
+        let hole = |text: &str| text.split(',').any(|item| item.trim().is_empty());
+        let given = variables.get(&name).is_some_and(|value| hole(value.expose()));
+        let inherited = plain.get(&name).is_some_and(|value| hole(&value.to_string_lossy()));
+        if !given && !inherited {
+            continue;
+        }
+        plain.remove(&name);
+        let why = "with an empty fallback Django accepts what anybody signed";
+        match &key {
+            Some(key) => {
+                warnings.push(format!(
+                    "{shown} has an empty item and holds the current key instead: {why}; \
+                     take it out, or name it: [keys] fallbacks = \"{shown}\""
+                ));
+                variables.insert(name, key.duplicate());
+            }
+            None => {
+                warnings.push(format!("{shown} has an empty item, dropped: {why}; take it out"));
+                variables.remove(&name);
+            }
+        }
+    }
 }
 
 /// Several keys in one variable.

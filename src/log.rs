@@ -8,6 +8,7 @@ use std::io::Write as _;
 use std::os::fd::AsFd;
 use std::os::linux::fs::MetadataExt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout};
@@ -84,6 +85,9 @@ pub fn plain(text: &str) {
     send(text);
 }
 
+/// A pipe that polls as writable takes a page at once: pipe(7). What is longer could block.
+const LONGEST: usize = 4096;
+
 fn write(level: Level, message: &dyn fmt::Display) {
     let settings = SETTINGS.get().copied().unwrap_or_default();
     if level > settings.level {
@@ -108,9 +112,13 @@ enum Style {
 
 impl Style {
     fn line(&self, level: Level, message: &str) -> String {
-        // A message is one line whatever is in it: a path may hold anything.
-        let message: String =
-            message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let mut message = printable(message);
+        // JSON writes some characters as six.
+        let room = if matches!(self, Style::Json(_)) { LONGEST / 6 - 100 } else { LONGEST - 100 };
+        if message.len() > room {
+            message.truncate(message.floor_char_boundary(room));
+            message.push_str("...");
+        }
         match self {
             Style::Text if level == Level::Warning => format!("keybearer: warning: {message}\n"),
             Style::Text => format!("keybearer: {message}\n"),
@@ -139,14 +147,29 @@ fn journald_reads_stderr() -> bool {
     })
 }
 
+/// One line whatever is in it: a path, or a name out of a file, may hold anything. The bidirectional
+/// controls would show a line in another order than it has.
+pub fn printable(text: &str) -> String {
+    let bad =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if bad(c) { '\u{fffd}' } else { c }).collect()
+}
+
 /// Waits a moment for a full pipe, then lets the line go: a supervisor that hangs on its log cannot
-/// pass on a TERM.
+/// pass on a TERM. Nor does it wait again for every line until the reader reads.
 fn send(line: &str) {
+    static LOST: AtomicUsize = AtomicUsize::new(0);
     let stderr = std::io::stderr();
+    let lost = LOST.load(Ordering::Relaxed);
+    let patience = if lost == 0 { PollTimeout::from(200u8) } else { PollTimeout::ZERO };
     let mut ready = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
-    let patience = PollTimeout::from(200u8);
-    if nix::poll::poll(&mut ready, patience).is_ok_and(|n| n > 0) {
-        let _ = stderr.lock().write_all(line.as_bytes());
+    if !nix::poll::poll(&mut ready, patience).is_ok_and(|n| n > 0) {
+        LOST.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    let _ = stderr.lock().write_all(line.as_bytes());
+    if LOST.swap(0, Ordering::Relaxed) > 0 {
+        warning(format_args!("{lost} lines before this one were lost: nobody read them"));
     }
 }
 

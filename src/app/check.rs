@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::error::Error;
-use super::fetch;
+use super::fetch::{self, Locked};
 use super::gates::{self, Gate};
 use super::output::{Unbuffered, print};
 use super::prepare::{self, Prepared};
@@ -64,6 +64,7 @@ fn examine(overrides: Overrides, full: bool, signals: &Signals) -> Result<Report
         return Ok(report);
     };
     let environment = Environment::build(validated, &inherited, &settings.environment, &account);
+    report.warn(Area::Secrets, &environment.warnings);
     if let Some(key) = environment.key {
         report.ok(Area::Secrets, key.to_string());
         report.key = Some(key);
@@ -116,7 +117,7 @@ fn examine_secrets(
     if let Err(Error::Secrets(broken)) = &fetched {
         report.warn(Area::Secrets, &broken.warnings);
     }
-    let (validated, locked) = report.take(Area::Secrets, fetched)?;
+    let validated = report.take(Area::Secrets, fetched)?;
     let count = validated.variables.len() + if validated.keys.is_some() { 2 } else { 0 };
     let plural = if count == 1 { "variable keeps" } else { "variables keep" };
     let sources: Vec<String> = settings.sources.iter().map(|s| s.kind.to_string()).collect();
@@ -125,7 +126,7 @@ fn examine_secrets(
         format!("read {}: {count} {plural} {}", sources.join(", "), settings.schema),
     );
     report.warn(Area::Secrets, &validated.warnings);
-    if let Some(warning) = locked.warning() {
+    if let Some(warning) = Locked::now().warning() {
         report.warn(Area::Secrets, &[warning.to_owned()]);
     }
     let findings: Vec<String> =

@@ -66,7 +66,11 @@ impl Error {
             Error::Command(_) | Error::NotText(_) => Exit::Config.code(),
             Error::Gate { .. } | Error::NotReady { .. } => Exit::Failure.code(),
             Error::Interrupted(signal) => Ending::Signal(*signal as i32).exit_code(),
-            Error::Kernel { .. } => Exit::Refused.code(),
+            Error::Kernel { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
+                Exit::Refused.code()
+            }
+            // Too many files, no memory: another try may find it otherwise.
+            Error::Kernel { .. } => Exit::Failure.code(),
         }
     }
 }

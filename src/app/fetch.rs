@@ -11,13 +11,13 @@ use crate::schema::{self, Schema, Validated};
 use crate::sources;
 use crate::sys;
 
-/// Sources to environment: fetch, validate, build. What was fetched is locked in memory before it is
-/// looked at; the answer says whether that worked.
+/// Sources to environment: fetch, validate, build. What came of it is locked in memory; the answer says
+/// whether that worked.
 pub fn environment(prepared: &Prepared) -> Result<(Environment, Locked), Error> {
     let settings = &prepared.settings;
     let say = |warnings: &[String]| warnings.iter().for_each(log::warning);
-    let (validated, locked) = validated(settings, &prepared.schema, &prepared.inherited)
-        .inspect_err(|error| {
+    let validated =
+        validated(settings, &prepared.schema, &prepared.inherited).inspect_err(|error| {
             if let Error::Secrets(report) = error {
                 say(&report.warnings);
             }
@@ -29,7 +29,8 @@ pub fn environment(prepared: &Prepared) -> Result<(Environment, Locked), Error> 
         &settings.environment,
         &prepared.account,
     );
-    Ok((environment, locked))
+    say(&environment.warnings);
+    Ok((environment, Locked::now()))
 }
 
 /// The part of it that needs no account. The warnings of all its steps are in the answer.
@@ -37,16 +38,15 @@ pub fn validated(
     settings: &Settings,
     schema: &Schema,
     inherited: &BTreeMap<OsString, OsString>,
-) -> Result<(Validated, Locked), Error> {
+) -> Result<Validated, Error> {
     let credentials = inherited.get(OsStr::new("CREDENTIALS_DIRECTORY"));
     let mut fetched = sources::fetch(&settings.sources, inherited, credentials.map(Path::new))?;
-    let locked = Locked(sys::lock_what_is_mapped().is_ok());
     let mut warnings = std::mem::take(&mut fetched.warnings);
     match schema::validate(fetched, schema, &settings.keys, &settings.environment.allow) {
         Ok(mut validated) => {
             warnings.append(&mut validated.warnings);
             validated.warnings = warnings;
-            Ok((validated, locked))
+            Ok(validated)
         }
         // A variable that is missing may be one that was dropped: both must be said.
         Err(mut report) => {
@@ -60,9 +60,13 @@ pub fn validated(
 /// Whether memory could be kept out of swap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub struct Locked(pub bool);
+pub struct Locked(bool);
 
 impl Locked {
+    pub fn now() -> Locked {
+        Locked(sys::lock_what_is_mapped().is_ok())
+    }
+
     pub fn warning(self) -> Option<&'static str> {
         (!self.0).then_some(
             "cannot lock the secrets in memory, so they may reach the swap; raise the limit: LimitMEMLOCK=64M, or ulimit -l",

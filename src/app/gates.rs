@@ -41,10 +41,13 @@ pub fn pass(
     for gate in gates(&prepared.settings) {
         log::info(format_args!("running {}", gate.what));
         let outcome = run_to_end(prepared, environment, around, &gate, output)?;
-        match (outcome.ending, outcome.cause) {
-            (_, Some(Cause::Asked(signal))) => return Err(Error::Interrupted(signal)),
-            (Ending::Code(0), _) => {}
-            (ending, _) => return Err(Error::Gate { what: gate.what, ending }),
+        match (outcome.ending, outcome.cause, outcome.asked) {
+            // A terminal that went away asked by a TERM of keybearer's own.
+            (_, Some(Cause::Asked(signal)), _) | (_, None, Some(signal)) => {
+                return Err(Error::Interrupted(signal));
+            }
+            (Ending::Code(0), ..) => {}
+            (ending, ..) => return Err(Error::Gate { what: gate.what, ending }),
         }
     }
     Ok(())

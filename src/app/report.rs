@@ -5,6 +5,7 @@ use serde_json::json;
 use super::error::Error;
 use crate::config::{Encoding, Settings};
 use crate::environment::KeyInUse;
+use crate::log;
 
 /// What `check` found, in the order of the way. It holds no value.
 #[derive(Debug, Default)]
@@ -104,7 +105,7 @@ impl Report {
                 "{:7}  {:8} {}\n",
                 item.level.to_string(),
                 item.area.to_string(),
-                item.message
+                log::printable(&item.message)
             ));
         }
         let counted = |level| {

@@ -3,7 +3,7 @@ use std::os::fd::AsFd;
 use std::time::Instant;
 
 use super::error::Error;
-use super::fetch;
+use super::fetch::{self, Locked};
 use super::gates;
 use super::prepare::Prepared;
 use crate::account::Account;
@@ -57,7 +57,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     };
     gates::pass(&prepared, &environment, around, None)?;
     let supervisor = start(&prepared, &environment, &sockets, &private, around)?;
-    supervise(supervisor, &prepared, environment)
+    supervise(supervisor, &prepared, environment, locked)
 }
 
 /// What only one generation has: how it alone can be asked, or heard.
@@ -147,13 +147,14 @@ fn supervise(
     mut supervisor: Supervisor<'_>,
     prepared: &Prepared,
     running: Environment,
+    mut locked: Locked,
 ) -> Result<u8, Error> {
     loop {
         let step =
             supervisor.wait_for_step().map_err(|error| kernel("cannot wait for events", error))?;
         let outcome = match step {
             Step::FetchAgain(asked) => {
-                say_differences(prepared, &running, asked);
+                locked = say_differences(prepared, &running, locked, asked);
                 continue;
             }
             Step::Ended(outcome) => outcome,
@@ -171,32 +172,44 @@ fn say_end(outcome: &Outcome) {
     let when = if outcome.was_ready { "" } else { " before it was ready" };
     let ending = outcome.ending;
     match (outcome.asked, ending) {
-        (true, _) => log::info(format_args!("the server ended{when}: {ending}")),
-        (false, Ending::Code(0)) => {
+        (Some(_), _) => log::info(format_args!("the server ended{when}: {ending}")),
+        (None, Ending::Code(0)) => {
             log::info(format_args!("the server ended by itself{when}: {ending}"));
         }
-        (false, _) => log::error(format_args!("the server ended by itself{when}: {ending}")),
+        (None, _) => log::error(format_args!("the server ended by itself{when}: {ending}")),
     }
 }
 
 /// HUP, until rotation acts on it: fetches and validates again and says what would change.
-fn say_differences(prepared: &Prepared, running: &Environment, asked: Arrival) {
-    match fetch::environment(prepared) {
+fn say_differences(
+    prepared: &Prepared,
+    running: &Environment,
+    before: Locked,
+    asked: Arrival,
+) -> Locked {
+    let (fetched, locked) = match fetch::environment(prepared) {
         Err(error) => {
-            log::error(format_args!("{error}\nthe running server stays as it is ({asked})"))
+            log::error(format_args!("{error}\nthe running server stays as it is ({asked})"));
+            return before;
         }
-        Ok((fetched, _)) => {
-            let differences: Vec<String> =
-                running.differences(&fetched).iter().map(ToString::to_string).collect();
-            match differences.is_empty() {
-                true => log::info(format_args!("nothing changed ({asked})")),
-                false => log::info(format_args!(
-                    "a restart would bring: {} ({asked})",
-                    differences.join(", ")
-                )),
-            }
+        Ok(fetched) => fetched,
+    };
+    if let Some(warning) = locked.warning().filter(|_| before != locked) {
+        log::warning(warning);
+    }
+    let differences = running.differences(&fetched);
+    let shown: Vec<String> = differences.iter().take(12).map(ToString::to_string).collect();
+    let more = match differences.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match shown.is_empty() {
+        true => log::info(format_args!("nothing changed ({asked})")),
+        false => {
+            log::info(format_args!("a restart would bring: {}{more} ({asked})", shown.join(", ")))
         }
     }
+    locked
 }
 
 fn ended_early(signals: &Signals) -> Result<(), Error> {

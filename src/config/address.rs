@@ -38,6 +38,9 @@ fn unix(path: &str) -> Result<Address, &'static str> {
     if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
         return Err("expected an absolute path after unix:, such as unix:/run/example/web.sock");
     }
+    if path.chars().any(char::is_control) {
+        return Err("the path of a unix socket holds no control characters");
+    }
     if path.len() > LONGEST_PATH {
         return Err("the path of a unix socket has at most 107 bytes");
     }
@@ -86,6 +89,7 @@ mod tests {
             "unix:web.sock",
             "unix:/",
             "unix:@abstract",
+            "unix:/a\nb",
             "fd://3",
             "/run/web.sock",
         ] {

@@ -1,11 +1,12 @@
 use std::path::PathBuf;
 
 use crate::exit::Exit;
+use crate::log::printable;
 
 /// The schema file cannot be used. Its words are shown, what they are set to is not: a secret may
-/// have been put there by mistake.
+/// have been put there by mistake. A word may hold anything, so it is made fit for one line.
 #[derive(Debug, thiserror::Error)]
-#[error("'{file}':{line}:{column}: {problem}", file = .file.display())]
+#[error("'{}':{line}:{column}: {}", .file.display(), printable(&.problem.to_string()))]
 pub struct Error {
     pub file: PathBuf,
     pub line: usize,

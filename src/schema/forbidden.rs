@@ -5,7 +5,10 @@
 const NAMES: &[&str] = &[
     "BASHOPTS",
     "BASH_ENV",
+    "BASH_LOADABLES_PATH",
     "CDPATH",
+    "CELERY_CONFIG_MODULE",
+    "CELERY_LOADER",
     "CREDENTIALS_DIRECTORY",
     "ENV",
     "GCONV_PATH",
@@ -45,10 +48,21 @@ const NAMES: &[&str] = &[
     "TMPDIR",
     "TZDIR",
     "USER",
+    "ZDOTDIR",
 ];
 
-const PREFIXES: &[&str] =
-    &["BASH_FUNC_", "LD_", "LISTEN_", "MALLOC_", "PYTHON", "TERMINFO", "UWSGI_", "WATCHDOG_"];
+const PREFIXES: &[&str] = &[
+    "BASH_FUNC_",
+    "GRANIAN_",
+    "LD_",
+    "LISTEN_",
+    "MALLOC_",
+    "PYTHON",
+    "TERMINFO",
+    "UVICORN_",
+    "UWSGI_",
+    "WATCHDOG_",
+];
 
 pub(super) fn is_forbidden(name: &str) -> bool {
     NAMES.binary_search(&name).is_ok() || PREFIXES.iter().any(|prefix| name.starts_with(prefix))

@@ -1,6 +1,7 @@
 use std::fmt;
 
 use crate::exit::Exit;
+use crate::log::printable;
 use crate::secrets::Name;
 
 use super::fault::Fault;
@@ -29,7 +30,8 @@ impl Report {
 
 impl Violation {
     pub(super) fn new(name: Option<Name>, source: Option<&str>, fault: Fault) -> Self {
-        let Fault { problem, mend } = fault;
+        // The schema's own texts are in them, and it is not keybearer's file.
+        let (problem, mend) = (printable(&fault.problem), printable(&fault.mend));
         let message = match source {
             Some(source) => format!("{problem} (in {source}); {mend}"),
             None => format!("{problem}; {mend}"),

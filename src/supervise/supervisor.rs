@@ -43,7 +43,7 @@ pub struct Supervisor<'a> {
     machine: Machine,
     readiness: Readiness<'a>,
     liveness: Option<Liveness>,
-    asked: bool,
+    asked: Option<Signal>,
     was_ready: bool,
     last_answer: Option<String>,
     watchdog_at: Option<Instant>,
@@ -68,8 +68,8 @@ pub struct Outcome {
     pub ending: Ending,
     /// Why it was stopped, if it was.
     pub cause: Option<Cause>,
-    /// Whether somebody sent what ends a server, keybearer among them.
-    pub asked: bool,
+    /// The last that somebody sent to end it, keybearer among them.
+    pub asked: Option<Signal>,
     pub was_ready: bool,
     /// What the last probe came to, where it never was ready.
     pub last_answer: Option<String>,
@@ -98,7 +98,7 @@ impl<'a> Supervisor<'a> {
             serving: String::new(),
             readiness,
             liveness: None,
-            asked: false,
+            asked: None,
             was_ready: false,
             last_answer: None,
             extend_until: command.then(|| now + PATIENCE),
@@ -239,7 +239,9 @@ impl<'a> Supervisor<'a> {
     }
 
     fn forward(&mut self, signal: Signal) {
-        self.asked |= matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT);
+        if matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) {
+            self.asked = Some(signal);
+        }
         if let Err(error) = launch::signal(self.process, signal) {
             log::error(format_args!(
                 "cannot send {signal} to {} (pid {}): {error}",
