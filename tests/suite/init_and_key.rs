@@ -48,7 +48,15 @@ fn init_makes_what_check_accepts() {
     let dir = writable(&bench).join("starter");
     let user = bench.site().name.clone();
     let init = bench.keybearer(["init", "--user", &user, "--name", "site"]).arg(&dir);
-    let said = init.run().expect_code(0).expect_stderr("");
+    let said = init.run();
+    if Mode::current() == Mode::Three {
+        // Without CHOWN no file can get the site's group, and one without it would be of no use.
+        let line = "keybearer: cannot make '{dir}/starter/site.env': permission denied";
+        said.expect_refusal(77, line);
+        assert!(!dir.exists());
+        return;
+    }
+    let said = said.expect_code(0).expect_stderr("");
     let name = |name: &str| dir.join(name);
     let shown = said.stdout.replace(dir.to_str().unwrap(), "DIR");
     assert_eq!(
@@ -86,7 +94,7 @@ fn init_makes_what_check_accepts() {
     let text = text.replace(command, "command = [\"/usr/bin/env\", \"-0\"]");
     fs::write(&config, text).unwrap();
     let outcome = check().expect_code(0).expect_nowhere(&key);
-    assert!(outcome.stdout.contains("'/usr/bin/env' can be executed"), "{outcome:?}");
+    assert!(outcome.stdout.contains("can execute '/usr/bin/env'\n"), "{outcome:?}");
     assert!(outcome.stdout.contains("0 errors, "), "{outcome:?}");
 
     let environment = bench.keybearer(["exec", "--config"]).arg(&config).run().environment();
