@@ -2,8 +2,11 @@ use std::error::Error as _;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::config::SHARED_VARIABLES;
+use crate::config::{SHARED_VARIABLES, closest};
 use crate::exit::Exit;
+
+/// For suggestions; a test holds it against the definition.
+pub(super) const COMMANDS: [&str; 6] = ["run", "exec", "check", "key", "init", "completions"];
 
 /// Why there is no command to carry out.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,11 +47,14 @@ impl From<clap::Error> for Stop {
 fn line(error: &clap::Error) -> String {
     let argument = said(error, ContextKind::InvalidArg);
     let option = argument.split([' ', '=']).next().unwrap_or_default();
-    let option = option.trim_matches(['<', '>']);
+    // The dots are clap's mark of an option that may be repeated.
+    let option = option.trim_matches(['<', '>', '.']);
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let given = said(error, ContextKind::InvalidSubcommand);
-            match suggestion(error, ContextKind::SuggestedSubcommand) {
+            // clap's own measure does not forgive two letters that changed places.
+            let near = closest(&given, COMMANDS).map(str::to_owned);
+            match near.or_else(|| suggestion(error, ContextKind::SuggestedSubcommand)) {
                 Some(word) => format!("unknown command '{given}'; did you mean '{word}'?"),
                 None => format!(
                     "unknown command '{given}'; to start a server: keybearer run -- {given} ..."

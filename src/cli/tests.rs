@@ -21,6 +21,13 @@ fn the_definition_is_sound() {
 }
 
 #[test]
+fn every_command_can_be_suggested() {
+    let command = command();
+    let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    assert_eq!(names, super::stop::COMMANDS);
+}
+
+#[test]
 fn every_option_reaches_its_place() {
     let command = given(
         "run --config /c.toml --name site --env-file /a.env --vault secret/a --env-file b.env \

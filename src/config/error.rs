@@ -16,8 +16,13 @@ pub enum Error {
     Unreadable(#[from] files::Refusal),
     #[error("{variable}: {message}")]
     Variable { variable: &'static str, message: &'static str },
-    #[error("no source of secrets; give --env-file PATH, or a [[source]] in '{}'", config.display())]
-    NoSource { config: PathBuf },
+    /// The warnings go with it: a mistyped variable may be the reason.
+    #[error(
+        "no source of secrets; give --env-file PATH, or a [[source]] in '{}'{}",
+        config.display(),
+        lines(warnings)
+    )]
+    NoSource { config: PathBuf, warnings: Vec<String> },
     #[error("{option} ({variable}): this version reads local sources only: {}", LOCAL_SOURCES)]
     RemoteOption { option: &'static str, variable: &'static str },
     #[error("'{}': its file name makes no instance name; give --name NAME", config.display())]
@@ -41,4 +46,8 @@ impl Error {
             Error::Variable { .. } => Exit::Usage,
         }
     }
+}
+
+fn lines(warnings: &[String]) -> String {
+    warnings.iter().map(|warning| format!("\n{warning}")).collect()
 }

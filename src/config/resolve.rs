@@ -60,7 +60,7 @@ fn resolve_in(
     };
     if sources.is_empty() {
         let config = config_file.unwrap_or_else(|| config_directory.join(format!("{name}.toml")));
-        return Err(Error::NoSource { config });
+        return Err(Error::NoSource { config, warnings });
     }
     let sockets =
         if given.listen.is_empty() { raw.listen.sockets.unwrap_or_default() } else { given.listen };

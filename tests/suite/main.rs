@@ -5,6 +5,8 @@
 mod harness;
 
 mod commands;
+mod canaries;
+mod config;
 mod credentials;
 mod demo_site;
 mod directories;
@@ -17,6 +19,7 @@ mod hup;
 mod inherited;
 mod privileges;
 mod readiness;
+mod init_and_key;
 mod reaping;
 mod schema;
 mod signals;

@@ -156,7 +156,7 @@ fn is_tmpfs(place: &Path) -> bool {
 }
 
 /// The copy in the kit, because an ordinary user may not be able to reach the build directory.
-fn keybearer() -> PathBuf {
+pub fn keybearer() -> PathBuf {
     match std::env::var_os("KEYBEARER_TEST_KIT") {
         Some(kit) => Path::new(&kit).join("bin/keybearer"),
         None => PathBuf::from(env!("CARGO_BIN_EXE_keybearer")),

@@ -21,7 +21,7 @@ mod running;
 mod supervisor;
 
 pub use account::Account;
-pub use bench::{Bench, venv};
+pub use bench::{Bench, keybearer, venv};
 pub use browser::Browser;
 pub use deadline::{DEADLINE, eventually};
 pub use demo::Demo;
