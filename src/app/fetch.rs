@@ -8,7 +8,8 @@ use crate::config::Settings;
 use crate::environment::Environment;
 use crate::log;
 use crate::schema::{self, Schema, Validated};
-use crate::sources;
+use crate::secrets::Name;
+use crate::sources::{self, Fetched};
 use crate::sys;
 
 /// Sources to environment: fetch, validate, build. What came of it is locked in memory; the answer says
@@ -42,6 +43,7 @@ pub fn validated(
     let credentials = inherited.get(OsStr::new("CREDENTIALS_DIRECTORY"));
     let mut fetched = sources::fetch(&settings.sources, inherited, credentials.map(Path::new))?;
     let mut warnings = std::mem::take(&mut fetched.warnings);
+    warnings.extend(unjudged(schema, inherited, &fetched));
     match schema::validate(fetched, schema, &settings.keys, &settings.environment.allow) {
         Ok(mut validated) => {
             warnings.append(&mut validated.warnings);
@@ -55,6 +57,27 @@ pub fn validated(
             Err(report.into())
         }
     }
+}
+
+/// Inherited variables pass as they are. That is no news, but where the schema has a rule for one, it may
+/// be thought to be judged.
+fn unjudged(
+    schema: &Schema,
+    inherited: &BTreeMap<OsString, OsString>,
+    fetched: &Fetched,
+) -> Option<String> {
+    let names: Vec<&str> = schema
+        .judges(inherited)
+        .into_iter()
+        .filter(|name| !fetched.entries.contains_key(*name) && !fetched.taken.contains(name))
+        .map(Name::as_str)
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "inherited and not judged by the schema: {}; to have that, take it in with a source of type environment",
+            names.join(", ")
+        )
+    })
 }
 
 /// Whether memory could be kept out of swap.

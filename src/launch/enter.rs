@@ -1,11 +1,11 @@
 use std::convert::Infallible;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::{Mode, stat, umask};
 use nix::unistd::{AccessFlags, access, chdir, execve, getpid};
 
 use super::Plan;
@@ -135,6 +135,7 @@ pub(super) fn rehearse(plan: &Plan) -> Result<(), Failure> {
             Ok(()) if is_file => return Ok(()),
             Ok(()) => answer = Errno::EACCES,
             Err(Errno::ENOENT | Errno::ENOTDIR) => {}
+            Err(Errno::EACCES) if plan.searched() && is_hidden(path) => {}
             Err(error) => answer = error,
         }
     }
@@ -157,6 +158,12 @@ fn socket_variables(sockets: &[(BorrowedFd<'_>, String)]) -> Vec<CString> {
     .collect()
 }
 
+/// In a directory of PATH that the site's user may not search nothing is there for him; of a path that
+/// was given whole, the denial is the news.
+fn is_hidden(path: &CStr) -> bool {
+    matches!(stat(path), Err(Errno::EACCES))
+}
+
 /// Tries the candidates as execvp(3) does: what is missing or denied in one directory may be in the
 /// next, and a denial is what is reported in the end.
 fn execute(plan: &Plan, strings: &[CString]) -> Errno {
@@ -165,6 +172,7 @@ fn execute(plan: &Plan, strings: &[CString]) -> Errno {
         let Err(error) = execve(path, &plan.argv, strings);
         match error {
             Errno::ENOENT | Errno::ENOTDIR => {}
+            Errno::EACCES if plan.searched() && is_hidden(path) => {}
             Errno::EACCES => answer = Errno::EACCES,
             other => return other,
         }

@@ -94,6 +94,11 @@ impl Plan {
         counted + path.unwrap_or_default() + 4096
     }
 
+    /// Whether the command is looked for in PATH.
+    pub(super) fn searched(&self) -> bool {
+        !self.program().contains('/')
+    }
+
     /// Whether one of the candidates is a file: then ENOENT speaks of its interpreter.
     pub(super) fn somewhere(&self) -> bool {
         self.candidates.iter().any(|path| Path::new(OsStr::from_bytes(path.as_bytes())).is_file())

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 
 use crate::secrets::Name;
 
@@ -46,6 +47,11 @@ impl Schema {
     /// Whether a table or a group of the schema names the variable.
     pub(super) fn names(&self, name: &Name) -> bool {
         self.rules.contains_key(name) || self.grouped.contains(name)
+    }
+
+    /// The variables that it has a rule for, and that are in `names`.
+    pub fn judges<'a>(&'a self, names: &'a BTreeMap<OsString, OsString>) -> Vec<&'a Name> {
+        self.rules.keys().filter(|name| names.contains_key(OsStr::new(name.as_str()))).collect()
     }
 
     /// Whether the variable is wanted only to compose another one of it.
