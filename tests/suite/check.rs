@@ -29,6 +29,11 @@ type = "env-file"
 path = "{dir}/site.env"
 "#;
 
+/// Other tests run instances named `site`, each with /run/keybearer/site.
+fn named(name: &str) -> String {
+    format!("name = \"{name}\"\n{CONFIG}")
+}
+
 fn check(bench: &Bench) -> Invocation<'_> {
     bench.keybearer(["check", "--config"]).arg(bench.path("site.toml"))
 }
@@ -64,7 +69,7 @@ fn warnings(env: &str, command: &str) -> Vec<String> {
 fn a_good_site_gets_a_short_report() {
     let bench = Bench::new();
     bench.env_file(ENV);
-    bench.config(CONFIG);
+    bench.config(&named("short-report"));
     let run = bench.site_dir("run");
     let listen = format!("unix:{}/web.sock", run.display());
     let report = bench.fill(
@@ -79,7 +84,10 @@ ok       command  user {user} can execute '/bin/true'
     let outcome = check(&bench).args(["--listen", &listen]).run();
     outcome.expect_code(0).expect_stderr("").expect_stdout(&report.replace("DIR", "dir"));
     assert_eq!(fs::read_dir(run).unwrap().count(), 0, "a socket was left behind");
-    assert!(!Path::new("/run/keybearer/site").exists(), "a runtime directory was left behind");
+    assert!(
+        !Path::new("/run/keybearer/short-report").exists(),
+        "a runtime directory was left behind"
+    );
 }
 
 #[test]
@@ -145,7 +153,7 @@ fn it_ends_as_run_would() {
 #[test]
 fn a_schema_that_is_broken_is_78() {
     let bench = Bench::new();
-    bench.env_file("SECRET_KEY=short\n");
+    bench.env_file(&ENV.replace(KEY, "short"));
     bench.config(CONFIG);
     as_run_does(
         &bench,
@@ -169,7 +177,8 @@ fn a_port_in_use_is_1() {
     bench.env_file(ENV);
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = holder.local_addr().unwrap();
-    bench.config(&format!("{CONFIG}[listen]\nsockets = [\"{address}\"]\n"));
+    let config = named("port-in-use");
+    bench.config(&format!("{config}[listen]\nsockets = [\"{address}\"]\n"));
     let refusal =
         format!("cannot listen on {address}: in use; stop what holds it (ss -ltnxp shows it)");
     as_run_does(&bench, 1, &refusal);
@@ -206,7 +215,7 @@ fn everything_is_found_at_once() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let (one, other) = (one.local_addr().unwrap(), other.local_addr().unwrap());
     let held = [TcpListener::bind(one), TcpListener::bind(other)];
-    bench.config(&CONFIG.replace("/bin/true", "/no/server"));
+    bench.config(&named("all-at-once").replace("/bin/true", "/no/server"));
     let listen = ["--listen", &one.to_string(), "--listen", &other.to_string()];
     let outcome = check(&bench).args(listen).arg("--json").run();
     drop(held);
