@@ -57,7 +57,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     };
     gates::pass(&prepared, &environment, around, None)?;
     let supervisor = start(&prepared, &environment, &sockets, &private, around)?;
-    supervise(supervisor, &prepared, environment, locked)
+    supervise(supervisor, &prepared, environment, locked, terminal.is_some())
 }
 
 /// What only one generation has: how it alone can be asked, or heard.
@@ -148,6 +148,7 @@ fn supervise(
     prepared: &Prepared,
     running: Environment,
     mut locked: Locked,
+    has_terminal: bool,
 ) -> Result<u8, Error> {
     loop {
         let step =
@@ -163,16 +164,20 @@ fn supervise(
             let within = prepared.settings.ready.within;
             return Err(Error::NotReady { within, last: outcome.last_answer });
         }
-        say_end(&outcome);
+        say_end(&outcome, has_terminal);
         return Ok(outcome.ending.exit_code());
     }
 }
 
-fn say_end(outcome: &Outcome) {
+/// A Ctrl-C goes from the terminal to the server, past keybearer: then it did not end by itself.
+fn say_end(outcome: &Outcome, has_terminal: bool) {
     let when = if outcome.was_ready { "" } else { " before it was ready" };
     let ending = outcome.ending;
     match (outcome.asked, ending) {
         (Some(_), _) => log::info(format_args!("the server ended{when}: {ending}")),
+        (None, Ending::Code(0)) if has_terminal => {
+            log::info(format_args!("the server ended{when}: {ending}"));
+        }
         (None, Ending::Code(0)) => {
             log::info(format_args!("the server ended by itself{when}: {ending}"));
         }

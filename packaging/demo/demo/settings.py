@@ -67,3 +67,11 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "home"
 USE_TZ = True
 TIME_ZONE = "UTC"
+
+# Django's own default says nothing of a failed request unless DEBUG is on: the journal shall have it.
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+}

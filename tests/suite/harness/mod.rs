@@ -16,6 +16,7 @@ mod invocation;
 mod mode;
 mod notify;
 mod outcome;
+mod postgres;
 pub mod proc;
 mod running;
 mod supervisor;
@@ -31,6 +32,7 @@ pub use invocation::Invocation;
 pub use mode::{Mode, skip};
 pub use notify::NotifySocket;
 pub use outcome::Outcome;
+pub use postgres::Postgres;
 pub use running::Running;
 pub use supervisor::Supervisor;
 
