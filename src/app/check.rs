@@ -84,23 +84,23 @@ fn config_shown(settings: &Settings) -> String {
     }
 }
 
-/// Binds and lets go again. An address that is in use is no fault where the instance of this name runs:
-/// then it is the one that uses it.
+/// Binds and lets go again. An address that is in use is no fault where the running instance of this name
+/// uses it.
 fn examine_sockets(
     report: &mut Report,
     settings: &Settings,
     account: &Account,
     inherited: &BTreeMap<OsString, OsString>,
 ) {
-    let running = Instance::running(&settings.name, inherited);
     for address in &settings.listen.sockets {
         let alone = Listen { sockets: vec![address.clone()], mode: settings.listen.mode };
         let mut sockets = Sockets::new(Received::default(), account);
-        match (sockets.bind(&alone), running) {
+        let holder = Instance::listening(&address.to_string(), &settings.name, inherited);
+        match (sockets.bind(&alone), holder) {
             (Ok(()), _) => report.ok(Area::Sockets, format!("can listen on {address}")),
             (Err(SocketError::InUse { address }), Some(pid)) => report.ok(
                 Area::Sockets,
-                format!("{address} is in use, and '{}' is running (pid {pid})", settings.name),
+                format!("{address} is in use by the running '{}' (pid {pid})", settings.name),
             ),
             (Err(error), _) => report.error(Area::Sockets, &error.into()),
         }

@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::log;
 use crate::schema::{self, Schema, Validated};
 use crate::secrets::Name;
-use crate::sources::{self, Fetched};
+use crate::sources;
 use crate::sys;
 
 /// Sources to environment: fetch, validate, build. What came of it is locked in memory; the answer says
@@ -43,10 +43,10 @@ pub fn validated(
     let credentials = inherited.get(OsStr::new("CREDENTIALS_DIRECTORY"));
     let mut fetched = sources::fetch(&settings.sources, inherited, credentials.map(Path::new))?;
     let mut warnings = std::mem::take(&mut fetched.warnings);
-    warnings.extend(unjudged(schema, inherited, &fetched));
     match schema::validate(fetched, schema, &settings.keys, &settings.environment.allow) {
         Ok(mut validated) => {
             warnings.append(&mut validated.warnings);
+            warnings.extend(unjudged(schema, inherited, &validated));
             validated.warnings = warnings;
             Ok(validated)
         }
@@ -64,12 +64,18 @@ pub fn validated(
 fn unjudged(
     schema: &Schema,
     inherited: &BTreeMap<OsString, OsString>,
-    fetched: &Fetched,
+    validated: &Validated,
 ) -> Option<String> {
+    let is_ours = |name: &Name| {
+        let keys = validated.keys.as_ref();
+        keys.is_some_and(|keys| *name == keys.current_name || *name == keys.fallbacks_name)
+            || validated.variables.contains_key(name)
+            || validated.taken.contains(name)
+    };
     let names: Vec<&str> = schema
         .judges(inherited)
         .into_iter()
-        .filter(|name| !fetched.entries.contains_key(*name) && !fetched.taken.contains(name))
+        .filter(|name| !is_ours(name))
         .map(Name::as_str)
         .collect();
     (!names.is_empty()).then(|| {

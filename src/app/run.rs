@@ -34,7 +34,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     sockets.bind(&settings.listen)?;
     let way = server::way(prepared.kind(), &settings.command, sockets.len());
     let runtime = RuntimeDirectory::open(&settings.name, &prepared.inherited);
-    let _mark = runtime.as_ref().ok().and_then(Instance::mark);
+    let _mark = runtime.as_ref().ok().and_then(|place| Instance::mark(place, &sockets.addresses()));
     let private = Private::open(way, &runtime, &prepared.account);
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| kernel("cannot adopt orphans", error.into()))?;

@@ -69,8 +69,8 @@ Examples:
   keybearer check --env-file /etc/example/example.env --user example
   keybearer check --name example --full --json
 
-The report holds no value of any secret. The addresses are bound and let go again: while the
-site runs, its own are reported as in use.
+The report holds no value of any secret. The addresses are bound and let go again; one that
+the running instance of this name uses is no error.
 Options beat KEYBEARER_* variables, and those beat the config file.
 Exit code: 0 when 'run' would start (warnings do not count), else the code of the first error,
 which 'run' would end with.";

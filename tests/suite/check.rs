@@ -255,7 +255,7 @@ fn the_running_instance_may_have_the_address() {
     run.wait_for_line("serving on");
     let outcome = check(&bench).env("RUNTIME_DIRECTORY", &runtime).run().expect_code(0);
     let line = format!(
-        "ok       sockets  127.0.0.1:{port} is in use, and 'site' is running (pid {})\n",
+        "ok       sockets  127.0.0.1:{port} is in use by the running 'site' (pid {})\n",
         run.pid()
     );
     assert!(outcome.stdout.contains(&line), "{outcome:?}");

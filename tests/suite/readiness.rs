@@ -222,7 +222,7 @@ fn a_server_that_is_heard_is_ready_when_it_says_so() {
         );
         let config = format!("[server]\nkind = \"{kind}\"\n[ready]\nsettle = \"0s\"\n");
         let running = python(&bench, &notify, &config, &script).env("HOLD", hold.path()).spawn();
-        let own = running.wait_for_stdout("@");
+        let own = running.wait_for_stdout("/");
         assert!(!own.contains(notify.path().to_str().unwrap()));
         let before = notify.received();
         assert_eq!(before[0], "STATUS=starting: waiting for its READY=1");
@@ -233,7 +233,7 @@ fn a_server_that_is_heard_is_ready_when_it_says_so() {
     }
 }
 
-/// The address is in the abstract namespace, where everybody may send.
+/// The site's group can reach the socket, and somebody else in it may be no part of the server.
 #[test]
 fn a_ready_from_a_foreign_process_does_not_count() {
     let bench = Bench::new();
@@ -245,7 +245,7 @@ fn a_ready_from_a_foreign_process_does_not_count() {
     );
     let config = "[server]\nkind = \"notify\"\n";
     let running = python(&bench, &notify, config, &script).env("HOLD", hold.path()).spawn();
-    let address = running.wait_for_stdout("@");
+    let address = running.wait_for_stdout("/");
     let forger =
         bench.program("/usr/bin/python3").args(["-ISc", &format!("{SAYS_READY}\nsay('READY=1')")]);
     forger.env("NOTIFY_SOCKET", &address).run().expect_code(0);

@@ -165,7 +165,7 @@ fn a_unix_socket_needs_a_directory_that_the_site_may_write() {
         let closed = bench.path("closed");
         std::fs::create_dir(&closed).unwrap();
         run_in(&closed.join("web.sock")).expect_code(77).expect_stderr(&format!(
-            "keybearer: cannot make the socket '{{dir}}/closed/web.sock' as user '{user}': permission denied; its directory must be writable by that user, for example by RuntimeDirectory= or: install -d -o {user} '{{dir}}/closed'"
+            "keybearer: cannot make the socket '{{dir}}/closed/web.sock' as user '{user}': permission denied; its directory must be writable by that user; run: install -d -o {user} '{{dir}}/closed'"
         ));
     }
 }
@@ -243,7 +243,7 @@ fn sockets_that_are_announced_and_not_there_are_an_error() {
     let script = "LISTEN_FDS=3 LISTEN_PID=$$ exec \"$0\" \"$@\"";
     let run = run(&bench).through(["/bin/sh", "-c", script]).args(["--", "/bin/true"]);
     run.run().expect_code(78).expect_stderr(
-        "keybearer: systemd says that it handed over 3 sockets, and they are not open; check the socket unit",
+        "keybearer: systemd says that it handed over 3 sockets, and what is there is no socket; check the socket unit",
     );
 }
 

@@ -57,8 +57,11 @@ impl Sockets {
 
     /// For messages.
     pub fn shown(&self) -> String {
-        let all: Vec<&str> = self.sockets.iter().map(|socket| socket.shown.as_str()).collect();
-        all.join(", ")
+        self.addresses().join(", ")
+    }
+
+    pub fn addresses(&self) -> Vec<&str> {
+        self.sockets.iter().map(|socket| socket.shown.as_str()).collect()
     }
 
     pub fn handed(&self) -> Vec<(BorrowedFd<'_>, String)> {
