@@ -191,3 +191,33 @@ fn root_is_refused_without_a_user() {
         "keybearer: refusing to run the site as root; name its user: --user USER, or user = \"USER\" in the config",
     );
 }
+
+/// Whoever reads the other name would read an empty key, with which anybody can sign.
+#[test]
+fn no_fallbacks_variable_is_empty_under_whichever_name() {
+    let bench = Bench::new();
+    let config = bench.config("");
+    let env_file = bench.env_file(&format!("DJANGO_SECRET_KEY={KEY}\nSECRET_KEY_FALLBACKS=\n"));
+    let exec = || {
+        let exec = bench.keybearer(["exec", "--config"]).arg(&config).arg("--env-file");
+        exec.arg(&env_file).user_flags()
+    };
+    let variables = seen(exec()).variables;
+    assert_eq!(variables["DJANGO_SECRET_KEY_FALLBACKS"], KEY);
+    assert_eq!(variables["SECRET_KEY_FALLBACKS"], KEY);
+
+    // Inherited, under a schema of one's own that knows no key.
+    let schema = bench.schema("[PORT]\ntype = \"port\"\n");
+    bench.env_file("PORT=80\n");
+    let inherited = exec().arg("--schema").arg(schema).env("SECRET_KEY_FALLBACKS", "a,,b");
+    assert!(!seen(inherited).variables.contains_key("SECRET_KEY_FALLBACKS"));
+}
+
+/// getenv(3) takes the first of two, and keybearer's own comes last.
+#[test]
+fn the_config_cannot_stand_in_for_what_keybearer_says_itself() {
+    let bench = Bench::new();
+    let config = "[environment]\nset = { NOTIFY_SOCKET = \"/evil\", LISTEN_FDS = \"7\", KEYBEARER_X = \"y\" }\n";
+    let variables = seen(bench.with_config("exec", config)).variables;
+    assert_eq!(variables, common(&bench));
+}

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Bench, KEY, Running, proc};
+use crate::harness::{Bench, Fifo, KEY, Running, proc};
 
 const OTHER: &str = "Aq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO9";
 
@@ -142,4 +142,25 @@ fn one_that_comes_too_early_is_answered_later() {
     let stderr = running.wait().expect_code(143).stderr;
     let at = |text| stderr.find(text).unwrap();
     assert!(at("serving, key") < at("nothing changed"), "{stderr}");
+}
+
+/// It was fetched before, and the server is started with that.
+#[test]
+fn a_hup_during_a_gate_is_kept_until_the_server_serves() {
+    let bench = Bench::new();
+    let hold = Fifo::new(&bench, "hold");
+    let script = format!("echo in the gate; read line <{}", hold.path().display());
+    let config = format!(
+        "[ready]\nsettle = \"0s\"\n[reload]\nbefore = [[\"/bin/sh\", \"-c\", {script:?}]]\n"
+    );
+    let running = bench.with_config("run", &config).args(SERVER).spawn();
+    running.wait_for_stdout("in the gate");
+    bench.env_file(&format!("SECRET_KEY={OTHER}\n"));
+    running.signal(Signal::SIGHUP);
+    hold.let_go();
+    running.wait_for_line("serving");
+    let line = running.wait_for_line("a restart would bring");
+    assert!(line.contains("SECRET_KEY changed"), "{line}");
+    running.wait_for_stdout("ready");
+    ends(running);
 }

@@ -4,11 +4,11 @@
 
 mod harness;
 
-mod commands;
 mod canaries;
+mod check;
+mod commands;
 mod config;
 mod credentials;
-mod check;
 mod demo_site;
 mod directories;
 mod docs;
@@ -16,12 +16,13 @@ mod env_files;
 mod environment;
 mod exit_codes;
 mod first_process;
+mod hostile_site;
 mod hup;
 mod inherited;
-mod privileges;
-mod readiness;
 mod init_and_key;
 mod postgres;
+mod privileges;
+mod readiness;
 mod reaping;
 mod schema;
 mod signals;

@@ -580,3 +580,19 @@ fn a_schema_file_that_others_may_write() {
     let refusal = "keybearer: '{dir}/b.schema.toml' is not UTF-8 text; write it as such";
     bench.exec(options).run().expect_refusal(78, refusal);
 }
+
+/// A terminal obeys control characters, and a log is read line by line.
+#[test]
+fn what_a_schema_says_can_steer_no_terminal_and_forge_no_line() {
+    let bench = Bench::new();
+    let schema = bench.schema("\"X\\nkeybearer: everything fine\\u001b[2J\" = 1\n");
+    let env_file = bench.env_file(&format!("SECRET_KEY={KEY}\n"));
+    for command in ["exec", "check"] {
+        let keybearer = bench.keybearer([command, "--env-file"]).arg(&env_file).user_flags();
+        let outcome = keybearer.arg("--schema").arg(&schema).args(["--", "true"]).run();
+        let outcome = outcome.expect_code(78);
+        let text = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(text.contains("X\u{fffd}keybearer: everything fine\u{fffd}[2J"), "{text}");
+        assert!(!text.contains('\u{1b}') && !text.contains("\nkeybearer: everything"), "{text}");
+    }
+}

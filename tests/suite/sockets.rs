@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Bench, Invocation, Mode, Running, free_port};
+use crate::harness::{Bench, Fifo, Invocation, Mode, Running, free_port};
 
 /// Takes its sockets as systemd's documentation says and answers every connection with the name of
 /// the socket it came over and with what is announced.
@@ -273,4 +273,31 @@ fn a_connection_waits_until_the_server_is_there() {
     let mut answer = [0; 8];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"web of 1");
+}
+
+/// connect(2) to it would wait for ever.
+#[test]
+fn a_unix_socket_with_a_full_backlog_is_in_use() {
+    let bench = Bench::new();
+    let path = bench.site_dir("web").join("web.sock");
+    let holder = "import os, socket, sys\n\
+                  held = socket.socket(socket.AF_UNIX)\nheld.bind(sys.argv[1])\nheld.listen(0)\n\
+                  one = socket.socket(socket.AF_UNIX)\none.connect(sys.argv[1])\n\
+                  os.chmod(sys.argv[1], 0o666)\nprint('full', flush=True)\ninput()";
+    let hold = Fifo::new(&bench, "hold");
+    let held = bench
+        .program("/bin/sh")
+        .args(["-c", "exec /usr/bin/python3 -ISc \"$0\" \"$1\" <\"$2\"", holder])
+        .args([&path, hold.path()])
+        .by_site()
+        .spawn();
+    held.wait_for_stdout("full");
+    let address = format!("unix:{}", path.display());
+    run(&bench).args(["--listen", &address, "--", "/bin/true"]).run().expect_code(1).expect_stderr(
+        &format!(
+            "keybearer: cannot listen on {address}: in use; stop what holds it (ss -ltnxp shows it)"
+        ),
+    );
+    hold.let_go();
+    held.wait().expect_code(0);
 }

@@ -1,6 +1,6 @@
 //! A terminal: its keys, its foreground, its end.
 
-use crate::harness::{Bench, Invocation};
+use crate::harness::{Bench, Invocation, requires_root};
 
 /// A terminal and who sits at it: steps of `expect TEXT`, `type TEXT` and `close`, then the end of
 /// what runs there. What appears is passed on.
@@ -188,4 +188,23 @@ fn without_input_from_the_terminal_keybearer_passes_an_interrupt_on() {
     let steps = "[[\"expect\", \"ready\"], [\"type\", \"\\u0003\"]]";
     let wrapper = ["/usr/bin/python3", "-ISc", SITTER, steps, "/bin/sh", "-c", shell, "sh"];
     run.through(wrapper).run().expect_code(42);
+}
+
+/// What the site's user typed there, root's shell would read: TIOCSTI(2const).
+#[test]
+fn the_site_cannot_type_into_the_operators_terminal() {
+    requires_root!();
+    let bench = Bench::new();
+    let script = "import errno, fcntl, os, termios\n\
+                  for name, terminal in [('stdin', 0), ('tty', os.open('/dev/tty', os.O_RDWR))]:\n    \
+                      try:\n        \
+                          fcntl.ioctl(terminal, termios.TIOCSTI, b'x')\n        \
+                          print(name, 'typed')\n    \
+                      except OSError as error:\n        \
+                          print(name, errno.errorcode[error.errno])";
+    for command in ["run", "exec"] {
+        let steps = [("expect", "stdin EPERM"), ("expect", "tty EPERM")];
+        let keybearer = bench.with_config(command, "").args(server(script));
+        at_terminal(keybearer, &steps).run().expect_code(0);
+    }
 }
