@@ -95,10 +95,8 @@ fn check_values(entries: &BTreeMap<Name, Entry>, schema: &Schema, encoding: Enco
 }
 
 fn copied(entries: &BTreeMap<Name, Entry>) -> BTreeMap<Name, Entry> {
-    let copy = |entry: &Entry| Entry {
-        value: entry.value.duplicate(),
-        source: Rc::clone(&entry.source),
-    };
+    let copy =
+        |entry: &Entry| Entry { value: entry.value.duplicate(), source: Rc::clone(&entry.source) };
     entries.iter().map(|(name, entry)| (name.clone(), copy(entry))).collect()
 }
 
