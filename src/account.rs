@@ -2,15 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use std::ffi::CString;
 use std::path::PathBuf;
 
-use nix::errno::Errno;
-use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist, getgroups};
+use nix::unistd::{Gid, Uid, getegid, geteuid, getgroups};
 
 use crate::config::AccountSpec;
 use crate::exit::Exit;
 use crate::sys::{Capabilities, Capability};
+use crate::users::{self, Unanswered, User};
 
 /// The user, resolved once, before anything is opened in his name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +50,8 @@ pub enum AccountError {
         "uid {0} has no entry in the user database, so its group is not known; name it: --user {0}:GROUP"
     )]
     NoGroup(Uid),
-    #[error("cannot look up '{name}' in the user database: {error}")]
-    Lookup { name: String, error: Errno },
+    #[error("cannot look up '{name}': {error}")]
+    Lookup { name: String, error: Unanswered },
     #[error(
         "cannot become '{0}': root here lacks the capabilities SETUID and SETGID; \
          give them: CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_KILL, or --cap-add=SETUID --cap-add=SETGID --cap-add=KILL"
@@ -130,7 +129,7 @@ impl Account {
         if uid.is_root() {
             return Err(AccountError::NoUser);
         }
-        let entry = User::from_uid(uid)
+        let entry = users::by_uid(uid)
             .map_err(|error| AccountError::Lookup { name: uid.to_string(), error })?;
         let groups = getgroups()
             .map_err(|error| AccountError::Kernel { what: "groups", error: error.to_string() })?;
@@ -139,7 +138,7 @@ impl Account {
 
     fn from(uid: Uid, gid: Gid, entry: Option<User>) -> Account {
         let (name, home, shell) = match entry {
-            Some(entry) => (Some(entry.name), Some(entry.dir), Some(entry.shell)),
+            Some(entry) => (Some(entry.name), Some(entry.home), Some(entry.shell)),
             None => (None, None, None),
         };
         Account { name, uid, gid, groups: Vec::new(), home, shell, switch: false }
@@ -172,13 +171,13 @@ fn effective() -> Result<crate::sys::CapabilitySet, AccountError> {
 /// A name, or a number: a container's user often has no entry.
 fn find_user(text: &str) -> Result<(Uid, Option<User>), AccountError> {
     let lookup = |error| AccountError::Lookup { name: text.to_owned(), error };
-    if let Some(entry) = User::from_name(text).map_err(lookup)? {
+    if let Some(entry) = users::by_name(text).map_err(lookup)? {
         return Ok((entry.uid, Some(entry)));
     }
     match id(text) {
         Some(number) => {
             let uid = Uid::from_raw(number);
-            Ok((uid, User::from_uid(uid).map_err(lookup)?))
+            Ok((uid, users::by_uid(uid).map_err(lookup)?))
         }
         None => Err(AccountError::UnknownUser(text.to_owned())),
     }
@@ -186,8 +185,8 @@ fn find_user(text: &str) -> Result<(Uid, Option<User>), AccountError> {
 
 fn find_group(text: &str) -> Result<Gid, AccountError> {
     let lookup = |error| AccountError::Lookup { name: text.to_owned(), error };
-    match Group::from_name(text).map_err(lookup)? {
-        Some(entry) => Ok(entry.gid),
+    match users::group(text).map_err(lookup)? {
+        Some(gid) => Ok(gid),
         None => match id(text) {
             Some(number) => Ok(Gid::from_raw(number)),
             None => Err(AccountError::UnknownGroup(text.to_owned())),
@@ -204,8 +203,7 @@ fn id(text: &str) -> Option<u32> {
 /// As systemd does for User= with Group=: the group given, and those that list the user.
 fn groups_of(entry: Option<&User>, gid: Gid) -> Result<Vec<Gid>, AccountError> {
     let Some(entry) = entry else { return Ok(vec![gid]) };
-    let Ok(name) = CString::new(entry.name.as_bytes()) else { return Ok(vec![gid]) };
-    getgrouplist(&name, gid)
+    users::groups_of(entry, gid)
         .map_err(|error| AccountError::Lookup { name: entry.name.clone(), error })
 }
 

@@ -14,6 +14,7 @@ pub mod exit;
 pub mod sys;
 pub mod log;
 pub mod secrets;
+pub mod users;
 pub mod files;
 pub mod config;
 pub mod account;

@@ -5,10 +5,11 @@ mod texts;
 use std::io::Write;
 use std::path::Path;
 
-use nix::unistd::{Gid, Group, User, geteuid};
+use nix::unistd::{Gid, geteuid};
 
 use crate::config::AccountSpec;
 use crate::secrets;
+use crate::users;
 
 use super::output::print;
 pub use error::Error;
@@ -52,11 +53,11 @@ pub fn run(
 /// machine does not know it, or not yet.
 fn group_of(account: &AccountSpec) -> Option<Gid> {
     match &account.group {
-        Some(group) => match Group::from_name(group) {
-            Ok(Some(group)) => Some(group.gid),
+        Some(group) => match users::group(group) {
+            Ok(Some(gid)) => Some(gid),
             Ok(None) | Err(_) => group.parse().ok().map(Gid::from_raw),
         },
-        None => User::from_name(&account.user).ok().flatten().map(|user| user.gid),
+        None => users::by_name(&account.user).ok().flatten().map(|user| user.gid),
     }
 }
 

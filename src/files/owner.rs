@@ -1,9 +1,10 @@
 use std::path::Path;
 
 use nix::sys::stat::lstat;
-use nix::unistd::{Gid, Group, Uid, User, geteuid};
+use nix::unistd::{Gid, Uid, geteuid};
 
 use super::Rule;
+use crate::users;
 
 /// Whose file and whose directories may be believed: root's, the invoking user's, and for a schema
 /// those of one owner more, the file's own.
@@ -30,18 +31,15 @@ impl Owners {
 
 /// A user for a message; the number alone where no name is known.
 pub(super) fn user(uid: u32) -> String {
-    match User::from_uid(Uid::from_raw(uid)) {
-        Ok(Some(user)) => format!("'{}'", user.name),
-        Ok(None) | Err(_) => format!("uid {uid}"),
+    match users::name_of(Uid::from_raw(uid)) {
+        Some(name) => format!("'{name}'"),
+        None => format!("uid {uid}"),
     }
 }
 
 /// A group as a command or a unit takes it.
 pub(super) fn group(gid: u32) -> String {
-    match Group::from_gid(Gid::from_raw(gid)) {
-        Ok(Some(group)) => group.name,
-        Ok(None) | Err(_) => gid.to_string(),
-    }
+    users::group_name_of(Gid::from_raw(gid)).unwrap_or_else(|| gid.to_string())
 }
 
 /// Whom the refusal of a foreign file names as acceptable.

@@ -1,11 +1,14 @@
+use std::io;
+
 use zeroize::Zeroizing;
 
 use super::Secret;
+use crate::sys;
 
 /// No key could be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the kernel gives no random bytes: {0}")]
-pub struct NoRandomness(getrandom::Error);
+pub struct NoRandomness(io::Error);
 
 impl NoRandomness {
     pub fn exit(&self) -> crate::exit::Exit {
@@ -21,7 +24,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 /// A new key: 64 characters of 6 random bits each.
 pub fn generate() -> Result<Secret, NoRandomness> {
     let mut random = Zeroizing::new([0u8; LENGTH]);
-    getrandom::fill(random.as_mut_slice()).map_err(NoRandomness)?;
+    sys::random(&mut random).map_err(NoRandomness)?;
     // 64 letters: the lower 6 bits name one, each as often as any other.
     let key = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)]));
     let mut text = String::with_capacity(LENGTH);
