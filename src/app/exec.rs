@@ -21,8 +21,8 @@ fn become_command(overrides: Overrides) -> Result<Infallible, Error> {
     prepared.require_command()?;
     let sockets = Sockets::new(received, &prepared.account);
     launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
-    // Nothing stays behind that could be swapped out.
-    let (environment, _) = fetch::environment(&prepared)?;
+    // Not locked in memory: nothing stays behind that could be swapped out.
+    let environment = fetch::environment(&prepared)?;
     let plan = Plan::new(&prepared.settings.command, &environment, prepared.task())?;
     drop(environment);
     Err(launch::become_command(&plan, &sockets.handed()).into())

@@ -12,9 +12,8 @@ use crate::secrets::Name;
 use crate::sources;
 use crate::sys;
 
-/// Sources to environment: fetch, validate, build. What came of it is locked in memory; the answer says
-/// whether that worked.
-pub fn environment(prepared: &Prepared) -> Result<(Environment, Locked), Error> {
+/// Sources to environment: fetch, validate, build.
+pub fn environment(prepared: &Prepared) -> Result<Environment, Error> {
     let settings = &prepared.settings;
     let say = |warnings: &[String]| warnings.iter().for_each(log::warning);
     let validated =
@@ -31,7 +30,7 @@ pub fn environment(prepared: &Prepared) -> Result<(Environment, Locked), Error> 
         &prepared.account,
     );
     say(&environment.warnings);
-    Ok((environment, Locked::now()))
+    Ok(environment)
 }
 
 /// The part of it that needs no account. The warnings of all its steps are in the answer.

@@ -16,7 +16,7 @@ use crate::supervise::{
     Arrival, Cause, Heard, Instance, Outcome, ProbeSocket, Prober, Readiness, Request,
     RuntimeDirectory, Signals, Step, Supervisor, Surroundings, Systemd, Terminal,
 };
-use crate::sys::Ending;
+use crate::sys::{self, Ending};
 
 /// Fetches, validates, starts, supervises; the exit code is the server's.
 pub fn run(overrides: Overrides) -> Result<u8, Error> {
@@ -41,7 +41,8 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
     ended_early(&signals)?;
 
-    let (environment, locked) = fetch::environment(&prepared)?;
+    let environment = fetch::environment(&prepared)?;
+    let locked = Locked::now();
     if let Some(warning) = locked.warning() {
         log::warning(warning);
     }
@@ -156,6 +157,7 @@ fn supervise(
         let outcome = match step {
             Step::FetchAgain(asked) => {
                 locked = say_differences(prepared, &running, locked, asked);
+                sys::give_code_back();
                 continue;
             }
             Step::Ended(outcome) => outcome,
@@ -192,13 +194,14 @@ fn say_differences(
     before: Locked,
     asked: Arrival,
 ) -> Locked {
-    let (fetched, locked) = match fetch::environment(prepared) {
+    let fetched = match fetch::environment(prepared) {
         Err(error) => {
             log::error(format_args!("{error}\nthe running server stays as it is ({asked})"));
             return before;
         }
         Ok(fetched) => fetched,
     };
+    let locked = Locked::now();
     if let Some(warning) = locked.warning().filter(|_| before != locked) {
         log::warning(warning);
     }

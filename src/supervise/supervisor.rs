@@ -218,6 +218,7 @@ impl<'a> Supervisor<'a> {
                     self.was_ready = true;
                     log::info(&self.serving);
                     self.around.systemd.ready(&self.serving);
+                    sys::give_code_back();
                     if let Some(liveness) = &mut self.liveness {
                         liveness.begin(now);
                     }
