@@ -445,3 +445,22 @@ fn the_manual_is_well_formed() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     }
 }
+
+/// A promise whose test is gone is none.
+#[test]
+fn every_test_file_that_the_security_page_names_is_in_the_suite() {
+    let suite = include_str!("main.rs");
+    let (_, section) = SECURITY.split_once("## What is promised").unwrap();
+    let (section, _) = section.split_once("## What is not promised").unwrap();
+    let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).collect();
+    assert!(rows.len() > 20, "{rows:?}");
+    for row in rows.iter().skip(1) {
+        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{row}");
+        for name in names.iter().filter_map(|name| name.strip_suffix(".rs")) {
+            let here = suite.contains(&format!("mod {name};")) || name.starts_with("src/");
+            assert!(here, "{name} in {row}");
+        }
+    }
+}
