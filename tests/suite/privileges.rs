@@ -140,8 +140,10 @@ fn the_server_has_the_sockets_and_no_other_descriptor() {
     let run = bench.with_config("run", "[ready]\nsettle = \"0s\"\n");
     let run = run.args(["--listen", &format!("127.0.0.1:{}", free_port())]);
     let run = run.args(["--listen", &format!("127.0.0.1:{}", free_port())]);
-    let running = by_hostile_parent(run.args(["--", "/bin/sleep", "1000"])).spawn();
-    running.wait_for_line("serving on");
+    // Past its own start, in which it opens and closes files.
+    let run = run.args(["--", "/bin/sh", "-c", "echo ready; sleep 1000; :"]);
+    let running = by_hostile_parent(run).spawn();
+    running.wait_for_stdout("ready");
     let descriptors = proc::descriptors(running.child_pid());
     assert_eq!(descriptors.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
     for number in [3, 4] {
