@@ -200,7 +200,8 @@ fn id(text: &str) -> Option<u32> {
     digits.then(|| text.parse().ok()).flatten().filter(|number| *number != u32::MAX)
 }
 
-/// As systemd does for User= with Group=: the group given, and those that list the user.
+/// As systemd does for User= with Group=: the group given, and those that list the user; for a user of
+/// /etc/passwd, those of /etc/group.
 fn groups_of(entry: Option<&User>, gid: Gid) -> Result<Vec<Gid>, AccountError> {
     let Some(entry) = entry else { return Ok(vec![gid]) };
     users::groups_of(entry, gid)

@@ -92,7 +92,12 @@ impl Environment {
         for name in variables.keys() {
             plain.remove(name);
         }
-        mend_other_fallbacks(&mut variables, &mut plain, &mut warnings, spare);
+        let others = ["SECRET_KEY_FALLBACKS", "DJANGO_SECRET_KEY_FALLBACKS"]
+            .into_iter()
+            .filter(|name| fallbacks_name.as_deref() != Some(name));
+        for name in others {
+            mend_fallbacks(name, &mut variables, &mut plain, &mut warnings, spare.as_ref());
+        }
         Environment { variables, inherited: plain, key, fallbacks_name, warnings }
     }
 
@@ -235,36 +240,35 @@ fn insert_keys(
     in_use
 }
 
-/// The names that settings read their fallbacks from, whichever of them is in use here: an empty one
-/// gets the current key too, since somebody may read it; without a key it goes.
-fn mend_other_fallbacks(
+/// A name that settings read their fallbacks from, other than the one in use: an empty one gets the
+/// current key too, since somebody may read it; without a key it goes.
+fn mend_fallbacks(
+    name: &str,
     variables: &mut BTreeMap<OsString, Secret>,
     plain: &mut BTreeMap<OsString, OsString>,
     warnings: &mut Vec<String>,
-    key: Option<Secret>,
+    key: Option<&Secret>,
 ) {
-    for name in ["SECRET_KEY_FALLBACKS", "DJANGO_SECRET_KEY_FALLBACKS"].map(OsString::from) {
-        let shown = name.to_string_lossy();
-        let hole = |text: &str| text.split(',').any(|item| item.trim().is_empty());
-        let given = variables.get(&name).is_some_and(|value| hole(value.expose()));
-        let inherited = plain.get(&name).is_some_and(|value| hole(&value.to_string_lossy()));
-        if !given && !inherited {
-            continue;
+    let variable = OsStr::new(name);
+    let hole = |text: &str| text.split(',').any(|item| item.trim().is_empty());
+    let given = variables.get(variable).is_some_and(|value| hole(value.expose()));
+    let inherited = plain.get(variable).is_some_and(|value| hole(&value.to_string_lossy()));
+    if !given && !inherited {
+        return;
+    }
+    plain.remove(variable);
+    let why = "with an empty fallback Django accepts what anybody signed";
+    match key {
+        Some(key) => {
+            warnings.push(format!(
+                "{name} has an empty item and holds the current key instead: {why}; \
+                 take it out, or name it: [keys] fallbacks = \"{name}\""
+            ));
+            variables.insert(name.into(), key.duplicate());
         }
-        plain.remove(&name);
-        let why = "with an empty fallback Django accepts what anybody signed";
-        match &key {
-            Some(key) => {
-                warnings.push(format!(
-                    "{shown} has an empty item and holds the current key instead: {why}; \
-                     take it out, or name it: [keys] fallbacks = \"{shown}\""
-                ));
-                variables.insert(name, key.duplicate());
-            }
-            None => {
-                warnings.push(format!("{shown} has an empty item, dropped: {why}; take it out"));
-                variables.remove(&name);
-            }
+        None => {
+            warnings.push(format!("{name} has an empty item, dropped: {why}; take it out"));
+            variables.remove(variable);
         }
     }
 }

@@ -19,21 +19,19 @@ use crate::launch::{self, Plan, Received, SocketError, Sockets};
 use crate::log;
 use crate::schema::{self, Schema, Validated};
 use crate::server::Objection;
-use crate::supervise::{Cause, Instance, Signals, Surroundings, Systemd};
+use crate::supervise::{Instance, Signals, Surroundings, Systemd};
 use crate::sys::Ending;
 
 /// Everything that `run` does short of starting, and what Django's guides ask for beyond.
 pub fn check(overrides: Overrides, json: bool, full: bool) -> Result<u8, Error> {
-    let signals =
-        Signals::take().map_err(|error| Error::Kernel { what: "cannot take signals", error })?;
-    let report = examine(overrides, full, &signals)?;
+    let report = examine(overrides, full)?;
     let text = if json { report.json() } else { report.text() };
     print(&mut Unbuffered, text.as_bytes())?;
     Ok(report.code())
 }
 
 /// Goes on as far as it can, so that one run shows all that is wrong.
-fn examine(overrides: Overrides, full: bool, signals: &Signals) -> Result<Report, Error> {
+fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
     let mut report = Report::default();
     let inherited = environment::inherited();
     log::start(config::log_settings(&overrides, &inherited));
@@ -72,7 +70,10 @@ fn examine(overrides: Overrides, full: bool, signals: &Signals) -> Result<Report
     examine_command(&mut report, &settings, &account, &environment);
     if full && !report.has_errors() {
         let prepared = Prepared { inherited, settings, schema, account };
-        pass_gates(&mut report, &prepared, &environment, signals);
+        // Only from here on is there a process that must be told.
+        let signals = Signals::take()
+            .map_err(|error| Error::Kernel { what: "cannot take signals", error })?;
+        pass_gates(&mut report, &prepared, &environment, &signals);
     }
     Ok(report)
 }
@@ -220,8 +221,8 @@ fn fallbacks_are_read(
     })?;
     let mut output = File::from(memory);
     let outcome = gates::run_to_end(prepared, &canary, around, &gate, Some(output.as_fd()))?;
-    match (outcome.ending, outcome.cause) {
-        (_, Some(Cause::Asked(signal))) => return Err(Error::Interrupted(signal)),
+    match (outcome.ending, outcome.interrupted_by()) {
+        (_, Some(signal)) => return Err(Error::Interrupted(signal)),
         (Ending::Code(0), _) => {}
         // It has just succeeded with the fallbacks as they are: so the settings have seen these.
         (Ending::Code(_), _) => return Ok(true),

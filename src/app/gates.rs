@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::environment::Environment;
 use crate::launch::{self, Plan, Wiring};
 use crate::log;
-use crate::supervise::{Cause, Outcome, Readiness, Step, Supervisor, Surroundings};
+use crate::supervise::{Outcome, Readiness, Step, Supervisor, Surroundings};
 use crate::sys::Ending;
 
 /// One command that must succeed in the new environment before a server starts in it.
@@ -41,13 +41,10 @@ pub fn pass(
     for gate in gates(&prepared.settings) {
         log::info(format_args!("running {}", gate.what));
         let outcome = run_to_end(prepared, environment, around, &gate, output)?;
-        match (outcome.ending, outcome.cause, outcome.asked) {
-            // A terminal that went away asked by a TERM of keybearer's own.
-            (_, Some(Cause::Asked(signal)), _) | (_, None, Some(signal)) => {
-                return Err(Error::Interrupted(signal));
-            }
-            (Ending::Code(0), ..) => {}
-            (ending, ..) => return Err(Error::Gate { what: gate.what, ending }),
+        match (outcome.ending, outcome.interrupted_by()) {
+            (_, Some(signal)) => return Err(Error::Interrupted(signal)),
+            (Ending::Code(0), None) => {}
+            (ending, None) => return Err(Error::Gate { what: gate.what, ending }),
         }
     }
     Ok(())

@@ -34,7 +34,9 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     sockets.bind(&settings.listen)?;
     let way = server::way(prepared.kind(), &settings.command, sockets.len());
     let runtime = RuntimeDirectory::open(&settings.name, &prepared.inherited);
-    let _mark = runtime.as_ref().ok().and_then(|place| Instance::mark(place, &sockets.addresses()));
+    let known = RuntimeDirectory::well_known(&settings.name, &prepared.inherited);
+    let marked = known.as_ref().or(runtime.as_ref().ok());
+    let _mark = marked.and_then(|place| Instance::mark(place, &sockets.addresses()));
     let private = Private::open(way, &runtime, &prepared.account);
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
@@ -58,7 +60,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     };
     gates::pass(&prepared, &environment, around, None)?;
     let supervisor = start(&prepared, &environment, &sockets, &private, around)?;
-    supervise(supervisor, &prepared, environment, locked, terminal.is_some())
+    supervise(supervisor, &prepared, environment, locked, &systemd, terminal.is_some())
 }
 
 /// What only one generation has: how it alone can be asked, or heard.
@@ -84,7 +86,7 @@ impl Private {
         };
         opened.unwrap_or_else(|why| {
             log::warning(format_args!(
-                "cannot open a private socket to know when the server is ready ({why}); waiting for it to settle instead; give a RUNTIME_DIRECTORY"
+                "cannot open a private socket to know when the server is ready ({why}); waiting for it to settle instead; give a RUNTIME_DIRECTORY that the site can enter (RuntimeDirectoryMode=0755)"
             ));
             Private::Nothing
         })
@@ -149,6 +151,7 @@ fn supervise(
     prepared: &Prepared,
     running: Environment,
     mut locked: Locked,
+    systemd: &Systemd,
     has_terminal: bool,
 ) -> Result<u8, Error> {
     loop {
@@ -156,6 +159,7 @@ fn supervise(
             supervisor.wait_for_step().map_err(|error| kernel("cannot wait for events", error))?;
         let outcome = match step {
             Step::FetchAgain(asked) => {
+                systemd.extend();
                 locked = say_differences(prepared, &running, locked, asked);
                 sys::give_code_back();
                 continue;

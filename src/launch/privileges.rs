@@ -41,6 +41,7 @@ pub(super) fn stay_undumpable() {
 pub(super) fn become_site(account: &Account) -> Result<(), Failure> {
     let at = |stage| move |error| Failure { stage, error };
     if account.switch {
+        leave_session_keyring()?;
         setgroups(&account.groups).map_err(at(Stage::Groups))?;
         setresgid(account.gid, account.gid, account.gid).map_err(at(Stage::Gid))?;
         setresuid(account.uid, account.uid, account.uid).map_err(at(Stage::Uid))?;
@@ -53,23 +54,28 @@ pub(super) fn become_site(account: &Account) -> Result<(), Failure> {
     prctl::set_no_new_privs().map_err(at(Stage::NoNewPrivileges))?;
     setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(at(Stage::CoreLimit))?;
     if account.switch {
-        leave_the_operators_login()?;
+        leave_terminal_input()?;
     }
     prove(account).map_err(at(Stage::Proof))
 }
 
-/// What an operator's login would lend to the site: his session keyring, and his terminal's input.
-fn leave_the_operators_login() -> Result<(), Failure> {
+/// The operator's session keyring stays his. Before the ids are set, since the new one counts against
+/// the quota of its maker, and the site could have used up its own: keyrings(7).
+fn leave_session_keyring() -> Result<(), Failure> {
     match sys::leave_session_keyring() {
         // A kernel without keyrings, and a container's filter that hides them.
         Err(error) if !matches!(errno(&error), Errno::ENOSYS | Errno::EPERM) => {
-            return Err(Failure { stage: Stage::Keyring, error: errno(&error) });
+            Err(Failure { stage: Stage::Keyring, error: errno(&error) })
         }
-        Err(_) | Ok(()) => {}
+        Err(_) | Ok(()) => Ok(()),
     }
-    let terminal = std::io::stdin().is_terminal()
-        || std::io::stdout().is_terminal()
-        || std::io::stderr().is_terminal()
+}
+
+/// Nor can the site type into a terminal of the operator's, where it has one.
+fn leave_terminal_input() -> Result<(), Failure> {
+    let terminal = io::stdin().is_terminal()
+        || io::stdout().is_terminal()
+        || io::stderr().is_terminal()
         || File::open("/dev/tty").is_ok();
     match terminal.then(sys::forbid_terminal_input) {
         Some(Err(error)) => Err(Failure { stage: Stage::TerminalInput, error: errno(&error) }),

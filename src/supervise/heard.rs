@@ -27,6 +27,9 @@ pub struct Heard {
 
 impl Heard {
     pub fn open(directory: &RuntimeDirectory, account: &Account) -> Result<Heard, Errno> {
+        if account.switch && !directory.lets_through(account.gid) {
+            return Err(Errno::EACCES);
+        }
         let path = directory.path().join(format!("notify-{}.sock", getpid()));
         let name = UnixAddr::new(&path)?;
         // What is there was left by a killed supervisor with the same process id.

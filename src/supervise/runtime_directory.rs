@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, faccessat, geteuid, mkdtemp};
+use nix::unistd::{AccessFlags, Gid, faccessat, geteuid, mkdtemp};
 
 /// A directory that this user alone may write, for sockets of keybearer's own.
 #[derive(Debug)]
@@ -64,6 +64,28 @@ impl RuntimeDirectory {
             session.map(|path| path.join("keybearer").join(instance)),
         ];
         places.into_iter().flatten().collect()
+    }
+
+    /// The same without systemd's: where an operator's `check` will look as well.
+    pub fn well_known(
+        instance: &str,
+        environment: &BTreeMap<OsString, OsString>,
+    ) -> Option<RuntimeDirectory> {
+        let before = umask(Mode::from_bits_truncate(0o022));
+        let found = RuntimeDirectory::places(instance, environment)
+            .into_iter()
+            .filter(|path| path.ends_with(Path::new("keybearer").join(instance)))
+            .find_map(|path| make(&path).ok().map(|made| RuntimeDirectory { path, made }));
+        umask(before);
+        found
+    }
+
+    /// Whether a process of this group can reach what is in it.
+    pub(super) fn lets_through(&self, gid: Gid) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|found| {
+            let by_group = found.gid() == gid.as_raw() && found.mode() & 0o010 != 0;
+            by_group || found.mode() & 0o001 != 0
+        })
     }
 
     pub fn path(&self) -> &Path {

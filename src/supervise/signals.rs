@@ -6,8 +6,6 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, Uid};
 
-use crate::sys;
-
 /// What a server may want, and what the supervisor itself lives by.
 const TAKEN: [Signal; 10] = [
     Signal::SIGTERM,
@@ -42,10 +40,8 @@ pub struct Arrival {
 }
 
 impl Signals {
-    /// Blocks what is taken. What was inherited as ignored is put right first: an ignored CHLD would
-    /// have the kernel reap the server unseen (waitpid(2)).
+    /// Blocks what is taken.
     pub fn take() -> io::Result<Signals> {
-        sys::default_disposition(Signal::SIGCHLD);
         let mask: SigSet = TAKEN.into_iter().collect();
         mask.thread_set_mask()?;
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;

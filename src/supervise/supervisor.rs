@@ -75,6 +75,17 @@ pub struct Outcome {
     pub last_answer: Option<String>,
 }
 
+impl Outcome {
+    /// The signal by which somebody wanted the end, rather than the process itself.
+    pub fn interrupted_by(&self) -> Option<Signal> {
+        match self.cause {
+            // Where a terminal went away the TERM was keybearer's own.
+            Some(Cause::Asked(signal)) => Some(signal),
+            Some(Cause::NotReady) | None => self.asked,
+        }
+    }
+}
+
 impl<'a> Supervisor<'a> {
     /// Takes over a process that was just started. `within` bounds the wait for `readiness`.
     pub fn new(

@@ -1,11 +1,13 @@
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, poll};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{self, Gid, Uid, getgrouplist, pipe2};
@@ -14,9 +16,8 @@ use super::{Unanswered, User, files, number};
 use crate::sys::{self, Forked};
 
 /// More than any answer.
-const LIMIT: u64 = 1 << 20;
-/// In milliseconds.
-const PATIENCE: u16 = 10_000;
+const LIMIT: usize = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub enum Asked<'a> {
     Name(&'a str),
@@ -45,7 +46,7 @@ pub fn group(name: &str) -> Result<Option<Gid>, Unanswered> {
 
 pub fn groups_of(user: &str, gid: Gid) -> Result<Vec<Gid>, Unanswered> {
     let answer = ask(|| {
-        let name = CString::new(user).map_err(|_| nix::errno::Errno::EINVAL)?;
+        let name = CString::new(user).map_err(|_| Errno::EINVAL)?;
         let all: Vec<String> = getgrouplist(&name, gid)?.iter().map(Gid::to_string).collect();
         Ok(all.join(",").into_bytes())
     })?;
@@ -58,30 +59,51 @@ fn ask(question: impl FnOnce() -> nix::Result<Vec<u8>>) -> Result<Vec<u8>, Unans
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(|error| failed(&error))?;
     match sys::fork().map_err(|error| failed(&error))? {
         Forked::Child => {
-            let answered = question().map_err(|error| error as i32);
-            let code = match answered {
+            let code = match question() {
                 Ok(answer) => i32::from(File::from(writer).write_all(&answer).is_err()),
-                Err(errno) => errno,
+                // These mean "not found" too: getpwnam(3), under ERRORS. ENOENT is an image without
+                // any /etc/passwd.
+                Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => 0,
+                Err(errno) => errno as i32,
             };
             sys::exit_now(code)
         }
         Forked::Parent(child) => {
             drop(writer);
-            let mut answer = Vec::new();
-            let mut watched = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
-            if poll(&mut watched, PATIENCE) == Ok(0) {
+            let answer = read_within(reader, PATIENCE);
+            if answer.is_none() {
                 let _ = kill(child, Signal::SIGKILL);
             }
-            let read = File::from(reader).take(LIMIT).read_to_end(&mut answer);
-            match (waitpid(child, None), read) {
-                (Ok(WaitStatus::Exited(_, 0)), Ok(_)) => Ok(answer),
-                (Ok(WaitStatus::Exited(_, errno)), _) => {
-                    Err(failed(&nix::errno::Errno::from_raw(errno)))
-                }
-                (Ok(WaitStatus::Signaled(..)), _) => Err(failed(&"no answer within 10 seconds")),
-                (Ok(_), _) => Err(failed(&"the question was stopped")),
+            match (waitpid(child, None), answer) {
+                (Ok(WaitStatus::Exited(_, 0)), Some(answer)) => Ok(answer),
+                (Ok(WaitStatus::Exited(_, errno)), Some(_)) => Err(failed(&Errno::from_raw(errno))),
+                (Ok(_), None) => Err(failed(&"no answer within 10 seconds")),
+                (Ok(_), Some(_)) => Err(failed(&"one of their modules crashed")),
                 (Err(error), _) => Err(failed(&error)),
             }
+        }
+    }
+}
+
+/// All that comes until the end, or None where the end does not come in time.
+fn read_within(reader: OwnedFd, patience: Duration) -> Option<Vec<u8>> {
+    let deadline = Instant::now() + patience;
+    let mut reader = File::from(reader);
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut watched = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut watched, timeout) == Ok(0) {
+            return None;
+        }
+        match reader.read(&mut buffer) {
+            Ok(0) | Err(_) => return Some(answer),
+            Ok(count) => answer.extend_from_slice(&buffer[..count]),
+        }
+        if answer.len() > LIMIT {
+            return Some(Vec::new());
         }
     }
 }
