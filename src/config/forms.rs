@@ -160,6 +160,26 @@ mod tests {
         assert!(time_limit("0ms").is_err() && time_limit("1ms").is_ok());
     }
 
+    proptest::proptest! {
+        /// Every number with every unit is what arithmetic without an end says, or too long.
+        #[test]
+        fn no_duration_wraps(number: u64, unit in 0usize..6) {
+            let (unit, factor) = [
+                ("ms", 1u128),
+                ("s", 1_000),
+                ("m", 60_000),
+                ("h", 3_600_000),
+                ("d", 86_400_000),
+                ("w", 604_800_000),
+            ][unit];
+            let exact = u128::from(number) * factor;
+            match duration(&format!("{number}{unit}")) {
+                Ok(read) => proptest::prop_assert_eq!(read.as_millis(), exact),
+                Err(_) => proptest::prop_assert!(exact > LONGEST.as_millis()),
+            }
+        }
+    }
+
     #[test]
     fn names_of_instances() {
         for good in ["keybearer", "example.com", "site@2", "a_b-c"] {

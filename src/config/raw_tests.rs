@@ -393,3 +393,15 @@ fn the_keys_known_are_those_of_every_table_and_type() {
         assert!(is_known(&table, "rename") && is_known(&table, "only"), "{type_}");
     }
 }
+
+proptest::proptest! {
+    /// A key may be anything, and is cut where it is long: never inside a character, never over a line.
+    #[test]
+    fn any_unknown_key_is_named_in_one_line(key in "\\PC{1,80}", table: bool) {
+        let quoted = serde_json::Value::from(key.as_str()).to_string();
+        let text = if table { format!("[{quoted}]\n") } else { format!("{quoted} = 1\n") };
+        if let Err(error) = parse(&text, Path::new("k.toml")) {
+            proptest::prop_assert!(!error.to_string().contains('\n'), "{}", error);
+        }
+    }
+}
