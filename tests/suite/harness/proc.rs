@@ -78,10 +78,11 @@ fn strings(pid: Pid, file: &str) -> Vec<String> {
 pub fn descriptors(pid: Pid) -> BTreeMap<i32, PathBuf> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     entries
-        .map(|entry| {
+        .filter_map(|entry| {
             let path = entry.unwrap().path();
             let number = path.file_name().unwrap().to_str().unwrap().parse().unwrap();
-            (number, fs::read_link(path).unwrap())
+            // One that was closed since it was listed is not there.
+            Some((number, fs::read_link(path).ok()?))
         })
         .collect()
 }
