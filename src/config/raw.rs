@@ -167,6 +167,7 @@ fn keys(mut table: Table<'_>, later: &mut Vec<&'static str>) -> Result<RawKeys, 
         grace: table.read("grace", form(DURATION, duration))?,
     };
     let rotation = [
+        ("[keys] grace", keys.grace.is_some()),
         ("[keys] every", table.read("every", form(DURATION, time_limit))?.is_some()),
         ("[keys] hosts", table.read("hosts", hosts)?.is_some()),
         ("[keys] on-hup", table.read("on-hup", choice(&[("generate", ())]))?.is_some()),

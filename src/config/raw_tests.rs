@@ -140,7 +140,10 @@ fn the_whole_example_parses() {
     assert_eq!(raw.manage, Some(words(&["/srv/example/venv/bin/python", "manage.py"])));
     assert_eq!((raw.keys.keep, raw.keys.grace), (Some(5), Some(Duration::from_secs(14 * 86400))));
     assert_eq!(raw.reload.before, Some(Vec::new()));
-    assert_eq!(raw.later, ["[keys] every", "[keys] hosts", "[reload] strategy", "[watch] every"]);
+    assert_eq!(
+        raw.later,
+        ["[keys] grace", "[keys] every", "[keys] hosts", "[reload] strategy", "[watch] every"]
+    );
 }
 
 #[test]
