@@ -12,8 +12,10 @@
 
 pub mod exit;
 pub mod sys;
+pub mod moment;
 pub mod log;
 pub mod secrets;
+pub mod keyring;
 pub mod users;
 pub mod files;
 pub mod config;

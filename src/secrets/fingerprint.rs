@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
@@ -27,6 +28,19 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// Not 8 hex digits in lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAFingerprint;
+
+impl FromStr for Fingerprint {
+    type Err = NotAFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, NotAFingerprint> {
+        let read = u32::from_str_radix(text, 16).map(Fingerprint).map_err(|_| NotAFingerprint)?;
+        if read.to_string() == text { Ok(read) } else { Err(NotAFingerprint) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,5 +50,18 @@ mod tests {
         let shown = Secret::new("abc".to_owned()).fingerprint().to_string();
         assert_eq!(shown.len(), 8);
         assert_ne!(shown, "ba7816bf");
+    }
+
+    #[test]
+    fn is_read_back_as_it_was_written() {
+        for text in ["00000000", "0a1b2c3d", "ffffffff"] {
+            assert_eq!(
+                text.parse::<Fingerprint>().map(|read| read.to_string()).as_deref(),
+                Ok(text)
+            );
+        }
+        for bad in ["", "a1b2c3d", "0A1B2C3D", "+a1b2c3d", "0a1b2c3d4", "0a1b2c3g"] {
+            assert_eq!(bad.parse::<Fingerprint>(), Err(NotAFingerprint), "{bad}");
+        }
     }
 }

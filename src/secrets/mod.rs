@@ -7,7 +7,7 @@ mod generate;
 mod name;
 mod secret;
 
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, NotAFingerprint};
 pub use generate::{NoRandomness, generate};
 pub use name::{Name, NotAName};
 pub use secret::Secret;
