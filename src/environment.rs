@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::account::Account;
 use crate::config::{Encoding, EnvironmentSettings};
+use crate::keyring::Document;
 use crate::schema::{DjangoKeys, Validated};
 use crate::secrets::{Fingerprint, Secret};
 
@@ -86,7 +87,7 @@ impl Environment {
         plain.retain(|name, _| !is_keybearers(name));
         variables.retain(|name, _| !is_keybearers(name));
         let fallbacks_name = validated.keys.as_ref().map(|keys| keys.fallbacks_name.to_string());
-        let spare = validated.keys.as_ref().map(|keys| keys.current.duplicate());
+        let spare = validated.keys.as_ref().map(|keys| keys.document.current.duplicate());
         let key =
             validated.keys.map(|keys| insert_keys(&mut variables, &mut plain, &mut warnings, keys));
         for name in variables.keys() {
@@ -226,17 +227,17 @@ fn insert_keys(
              take it in with a source of type environment"
         ));
     }
-    let in_use =
-        KeyInUse { fingerprint: keys.current.fingerprint(), fallbacks: keys.fallbacks.len() };
-    let carried: Vec<&str> = match keys.fallbacks.is_empty() {
-        true => vec![keys.current.expose()],
-        false => keys.fallbacks.iter().map(Secret::expose).collect(),
+    let Document { current, fallbacks, .. } = keys.document;
+    let in_use = KeyInUse { fingerprint: current.fingerprint(), fallbacks: fallbacks.len() };
+    let carried: Vec<&str> = match fallbacks.is_empty() {
+        true => vec![current.expose()],
+        false => fallbacks.iter().map(Secret::expose).collect(),
     };
     let list = encode(&carried, keys.encoding);
     // A staged key is a secret of the rotation's, wherever it came from.
     plain.remove(OsStr::new(keys.current_name.with_suffix("_NEXT").as_str()));
     variables.insert(keys.fallbacks_name.as_str().into(), list);
-    variables.insert(keys.current_name.as_str().into(), keys.current);
+    variables.insert(keys.current_name.as_str().into(), current);
     in_use
 }
 

@@ -119,8 +119,10 @@ fn examine_secrets(
         report.warn(Area::Secrets, &broken.warnings);
     }
     let validated = report.take(Area::Secrets, fetched)?;
-    let keys =
-        validated.keys.as_ref().map_or(0, |keys| 1 + usize::from(!keys.fallbacks.is_empty()));
+    let keys = validated
+        .keys
+        .as_ref()
+        .map_or(0, |keys| 1 + usize::from(!keys.document.fallbacks.is_empty()));
     let count = validated.variables.len() + keys;
     let plural = if count == 1 { "variable keeps" } else { "variables keep" };
     let sources: Vec<String> = settings.sources.iter().map(|s| s.kind.to_string()).collect();

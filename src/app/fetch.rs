@@ -40,7 +40,8 @@ pub fn validated(
     inherited: &BTreeMap<OsString, OsString>,
 ) -> Result<Validated, Error> {
     let credentials = inherited.get(OsStr::new("CREDENTIALS_DIRECTORY"));
-    let mut fetched = sources::fetch(&settings.sources, inherited, credentials.map(Path::new))?;
+    let mut fetched =
+        sources::fetch(&settings.sources, &settings.keys, inherited, credentials.map(Path::new))?;
     let mut warnings = std::mem::take(&mut fetched.warnings);
     match schema::validate(fetched, schema, &settings.keys, &settings.environment.allow) {
         Ok(mut validated) => {

@@ -8,6 +8,7 @@
 mod address;
 mod error;
 mod forms;
+mod key_names;
 mod overrides;
 mod raw;
 mod raw_source;
@@ -22,6 +23,7 @@ mod variables;
 pub use address::Address;
 pub use error::Error;
 pub use forms::{account, instance_name, log_format, path, ready_path, schema};
+pub use key_names::{KeyNames, known_name};
 pub use overrides::{Overrides, SourceOption};
 pub use raw::{Raw, RawKeys, RawListen, RawReady, RawReload, keys_known, parse};
 pub use resolve::{log_settings, resolve};

@@ -103,13 +103,20 @@ pub enum Inherited {
 }
 
 /// What every source takes: first `prefix` picks by the source's own names, then `rename` gives the
-/// site's names, then `only` picks by those.
+/// site's names, then `only` picks by those. What rotation writes beside a Django key follows the key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     pub prefix: Option<String>,
     /// The site's name -> the source's name.
     pub rename: BTreeMap<Name, String>,
     pub only: Option<BTreeSet<Name>>,
+}
+
+impl Selection {
+    /// What the source calls the site's variable.
+    pub fn own_name<'a>(&'a self, site: &'a Name) -> &'a str {
+        self.rename.get(site).map_or(site.as_str(), String::as_str)
+    }
 }
 
 #[derive(Debug, Clone)]

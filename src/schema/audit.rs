@@ -30,7 +30,7 @@ impl fmt::Display for Level {
 pub fn audit(validated: &Validated, keep: usize) -> Vec<Finding> {
     let mut messages = Vec::new();
     if let Some(keys) = &validated.keys {
-        messages.extend(django::weak_key(&keys.current_name, keys.current.expose()));
+        messages.extend(django::weak_key(&keys.current_name, keys.document.current.expose()));
         messages.extend(django::weak_fallbacks(keys));
         messages.extend(many_fallbacks(keys, keep));
     }
@@ -44,7 +44,7 @@ pub fn audit(validated: &Validated, keep: usize) -> Vec<Finding> {
 }
 
 fn many_fallbacks(keys: &DjangoKeys, keep: usize) -> Option<String> {
-    let (name, count) = (&keys.fallbacks_name, keys.fallbacks.len());
+    let (name, count) = (&keys.fallbacks_name, keys.document.fallbacks.len());
     (count > keep).then(|| {
         format!(
             "{name} holds {count} keys, more than [keys] keep = {keep}: every one of them can sign \

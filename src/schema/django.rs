@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::{KeyNames, known_name};
 use crate::secrets::Name;
 
 use super::database_parts::DatabaseParts;
 use super::draft::Draft;
 use super::equals::Equals;
 use super::fault::Fault;
-use super::key_names::{self, KeyNames};
 use super::key_strength::{self, DJANGO_LENGTH, LEAST_LENGTH};
 use super::kind::Kind;
 use super::list_form::ListForm;
@@ -35,7 +35,7 @@ impl Schema {
             ("SENTRY_DSN", Rule::optional(Kind::SentryDsn)),
         ]
         .into_iter()
-        .map(|(name, rule)| (key_names::name(name), rule))
+        .map(|(name, rule)| (known_name(name), rule))
         .collect();
         Schema::new(Unlisted::Pass, rules, Vec::new(), true)
     }
@@ -50,12 +50,19 @@ pub(super) fn check(draft: &mut Draft<'_>, names: &KeyNames) {
 
 fn check_key(draft: &mut Draft<'_>, names: &KeyNames) {
     let name = &names.current;
-    let Some(key) = draft.given(name.as_str()) else {
+    if draft.given(name.as_str()).is_none() {
         let problem = if draft.entries.contains_key(name) { "is empty" } else { "is missing" };
         draft.refuse(
             Some(name.clone()),
             Fault::new(problem, format!("put it into a source; {}", key_strength::MEND)),
         );
+    }
+    check_strength(draft, name);
+    check_strength(draft, &names.next);
+}
+
+fn check_strength(draft: &mut Draft<'_>, name: &Name) {
+    let Some(key) = draft.given(name.as_str()) else {
         return;
     };
     if let Some(problem) = key_strength::weakness(key, LEAST_LENGTH) {
@@ -82,6 +89,7 @@ pub(super) fn weak_key(name: &Name, key: &str) -> Option<String> {
 pub(super) fn weak_fallbacks(keys: &DjangoKeys) -> Option<String> {
     let name = &keys.fallbacks_name;
     let weak: Vec<(usize, String)> = keys
+        .document
         .fallbacks
         .iter()
         .enumerate()

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::config::{KeyNames, known_name};
 use crate::secrets::{Name, Secret};
 use crate::sources::{Entry, Fetched};
 
@@ -9,7 +10,6 @@ use super::database_url::DatabaseUrl;
 use super::engine;
 use super::fault::Fault;
 use super::forbidden;
-use super::key_names::KeyNames;
 use super::kind::Kind;
 use super::report::{Report, Violation};
 use super::rule::Rule;
@@ -20,6 +20,7 @@ use super::validated::{DjangoKeys, Validated};
 pub(super) struct Draft<'a> {
     schema: &'a Schema,
     pub entries: BTreeMap<Name, Entry>,
+    replaced: Vec<(Name, Entry)>,
     taken: Vec<Name>,
     warnings: Vec<String>,
     violations: Vec<Violation>,
@@ -27,8 +28,8 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub fn new(fetched: Fetched, schema: &'a Schema) -> Self {
-        let Fetched { entries, taken, warnings } = fetched;
-        Draft { schema, entries, taken, warnings, violations: Vec::new() }
+        let Fetched { entries, taken, replaced, warnings } = fetched;
+        Draft { schema, entries, replaced, taken, warnings, violations: Vec::new() }
     }
 
     /// A value that is there and not empty.
@@ -46,15 +47,38 @@ impl<'a> Draft<'a> {
         self.violations.push(Violation::new(name, source.as_deref(), fault));
     }
 
-    /// The rotation's own fields go without a word; anything else of keybearer's was misplaced.
+    /// Of what rotation keeps to itself, leaves what stands beside the key: that of another document
+    /// says nothing about this one.
+    pub fn settle_rotation(&mut self, keys: &KeyNames) {
+        let key = self.entries.get(&keys.current);
+        let (origin, place) = (key.and_then(|key| key.origin), key.map(|key| key.source.clone()));
+        let replaced = std::mem::take(&mut self.replaced);
+        let fetched: Vec<(Name, Entry)> =
+            keys.own().into_iter().filter_map(|name| self.entries.remove_entry(name)).collect();
+        let own = replaced.into_iter().filter(|(name, _)| keys.own().contains(&name));
+        for (name, entry) in own.chain(fetched) {
+            if origin.is_some() && entry.origin == origin {
+                self.entries.insert(name, entry);
+                continue;
+            }
+            let (current, source) = (&keys.current, &entry.source);
+            self.warn(match &place {
+                Some(place) => format!(
+                    "{name} (in {source}) is not used, since {current} comes from {place}; \
+                     take it out, or keep it beside the key"
+                ),
+                None => format!(
+                    "{name} (in {source}) is not used without {current} beside it; take it out"
+                ),
+            });
+        }
+    }
+
+    /// What is keybearer's own, and no part of a key, was misplaced.
     pub fn drop_own(&mut self, keys: &KeyNames) {
-        let next = keys.current.with_suffix("_NEXT");
         let warnings = &mut self.warnings;
         self.entries.retain(|name, entry| {
-            if *name == next || name.as_str() == "KEYBEARER_ROTATION" {
-                return false;
-            }
-            let own = forbidden::is_own(name.as_str());
+            let own = forbidden::is_own(name.as_str()) && *name != keys.record;
             if own {
                 let source = &entry.source;
                 warnings.push(format!(
@@ -195,7 +219,7 @@ impl<'a> Draft<'a> {
             let Some(value) = value else { continue };
             let part = part.own_name();
             match self.given(part) {
-                None => self.insert(&super::key_names::name(part), value, "taken out of the URL"),
+                None => self.insert(&known_name(part), value, "taken out of the URL"),
                 Some(given) if given != value => {
                     self.warn(format!("{part} is given and is not what {name} says; it stands"));
                 }
@@ -205,14 +229,14 @@ impl<'a> Draft<'a> {
     }
 
     fn insert(&mut self, name: &Name, value: String, source: &'static str) {
-        let entry = Entry { value: Secret::new(value), source: Rc::from(source) };
+        let entry = Entry { value: Secret::new(value), source: Rc::from(source), origin: None };
         self.entries.insert(name.clone(), entry);
     }
 
-    /// Every rule but that of the fallbacks, which are judged one by one when they are taken out.
+    /// Every rule but those of what stands beside the key, which is judged when it is taken out.
     pub fn check_rules(&mut self, keys: &KeyNames) {
         let schema = self.schema;
-        for (name, rule) in schema.rules.iter().filter(|(name, _)| **name != keys.fallbacks) {
+        for (name, rule) in schema.rules.iter().filter(|(name, _)| !keys.beside().contains(name)) {
             let fault = match self.given(name.as_str()) {
                 Some(value) => rule.check(value).err(),
                 None if schema.requires(name, rule) => Some(self.absent(name, rule)),

@@ -3,16 +3,17 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::config::{self, Encoding};
-use crate::secrets::Secret;
+use crate::config::{self, Encoding, KeyNames};
+use crate::keyring::{Document, NotARecord, Record};
+use crate::secrets::{Name, Secret};
 
 use super::draft::Draft;
 use super::fault::Fault;
-use super::key_names::KeyNames;
 use super::kind::Kind;
 use super::list_form::{ListForm, json_items};
 use super::validated::DjangoKeys;
 
+const MAKE_ANOTHER: &str = "make another with: keybearer key";
 const USE_JSON: &str = "set [keys] encoding = \"json\" if the settings read JSON";
 
 pub(super) fn take_keys(
@@ -21,22 +22,97 @@ pub(super) fn take_keys(
     settings: &config::Keys,
 ) -> Option<DjangoKeys> {
     let encoding = settings.encoding;
-    check_current(draft, &names, encoding);
+    check_form(draft, &names.current, encoding);
+    check_form(draft, &names.next, encoding);
+    check_next(draft, &names);
     let fallbacks = check_fallbacks(draft, &names, encoding);
-    draft.entries.remove(&names.fallbacks);
+    let record = read_record(draft, &names);
+    check_revoked(draft, &names, &record);
+    let origin = check_origin(draft, &names);
+
+    draft.entries.remove(&names.record);
+    let next = draft.entries.remove(&names.next).map(|entry| entry.value);
+    let fallbacks_origin = draft.entries.remove(&names.fallbacks).and_then(|entry| entry.origin);
     let current = draft.entries.remove(&names.current)?.value;
     // One that an optional rule let through empty is none.
     if current.expose().is_empty() {
         return None;
     }
     let fallbacks = fallbacks.into_iter().filter(|key| *key != current).collect();
-    let KeyNames { current: current_name, fallbacks: fallbacks_name } = names;
-    Some(DjangoKeys { current_name, fallbacks_name, encoding, current, fallbacks })
+    let next = next
+        .filter(|next| !next.expose().is_empty())
+        .and_then(|next| staged(draft, &names, &current, next, &record));
+    let document = Document { current, fallbacks, next, record };
+    let origin = origin?;
+    let fallbacks_origin = fallbacks_origin.filter(|place| *place != origin);
+    let KeyNames { current: current_name, fallbacks: fallbacks_name, .. } = names;
+    Some(DjangoKeys { current_name, fallbacks_name, encoding, document, origin, fallbacks_origin })
+}
+
+/// The schema's rule for the key, for the one that is to take its place.
+fn check_next(draft: &mut Draft<'_>, names: &KeyNames) {
+    let Some(next) = draft.given(names.next.as_str()) else { return };
+    let fault = draft.rule(&names.current).and_then(|rule| rule.check(next).err());
+    if let Some(fault) = fault {
+        draft.refuse(Some(names.next.clone()), fault);
+    }
+}
+
+fn read_record(draft: &mut Draft<'_>, names: &KeyNames) -> Record {
+    match draft.given(names.record.as_str()).map(str::parse) {
+        None => Record::default(),
+        Some(Ok(record)) => record,
+        Some(Err(NotARecord)) => {
+            let fault = Fault::new("is not what rotate wrote", "take it out, or restore it");
+            draft.refuse(Some(names.record.clone()), fault);
+            Record::default()
+        }
+    }
+}
+
+fn check_revoked(draft: &mut Draft<'_>, names: &KeyNames, record: &Record) {
+    let Some(key) = draft.entries.get(&names.current).map(|entry| entry.value.fingerprint()) else {
+        return;
+    };
+    if record.is_revoked(key) {
+        let fault = Fault::new(format!("is a revoked key ({key})"), MAKE_ANOTHER);
+        draft.refuse(Some(names.current.clone()), fault);
+    }
+}
+
+/// A schema's default is no secret, and rotation has no place to write beside it.
+fn check_origin(draft: &mut Draft<'_>, names: &KeyNames) -> Option<usize> {
+    let name = &names.current;
+    let origin = draft.entries.get(name).and_then(|entry| entry.origin);
+    if origin.is_none() && draft.given(name.as_str()).is_some() {
+        let fault = Fault::new("must not have a default", "put the key into a source");
+        draft.refuse(Some(name.clone()), fault);
+    }
+    origin
+}
+
+/// A staged key that may become the current one.
+fn staged(
+    draft: &mut Draft<'_>,
+    names: &KeyNames,
+    current: &Secret,
+    next: Secret,
+    record: &Record,
+) -> Option<Secret> {
+    let (name, current_name) = (&names.next, &names.current);
+    let why = if next == *current {
+        format!("is the same as {current_name}")
+    } else if record.is_revoked(next.fingerprint()) {
+        format!("is a revoked key ({})", next.fingerprint())
+    } else {
+        return Some(next);
+    };
+    draft.warn(format!("{name} {why} and is not used; take it out: keybearer rotate abort"));
+    None
 }
 
 /// What would break the key when it has become a fallback.
-fn check_current(draft: &mut Draft<'_>, names: &KeyNames, encoding: Encoding) {
-    let name = &names.current;
+fn check_form(draft: &mut Draft<'_>, name: &Name, encoding: Encoding) {
     let Some(key) = draft.given(name.as_str()) else {
         return;
     };

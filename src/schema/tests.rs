@@ -15,6 +15,8 @@ use super::*;
 
 const KEY: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-";
 
+const NEXT: &str = "_-ZYXWVUTSRQPONMLKJIHGFEDCBAzyxwvutsrqponmlkjihgfedcba9876543210";
+
 fn name(text: &str) -> Name {
     text.parse().unwrap()
 }
@@ -31,8 +33,11 @@ fn keys() -> Keys {
 
 fn fetched<T: AsRef<str>>(pairs: &[(&str, T)]) -> Fetched {
     let source: Rc<str> = Rc::from("'/e.env'");
-    let entry =
-        |value: &str| Entry { value: Secret::new(value.to_owned()), source: source.clone() };
+    let entry = |value: &str| Entry {
+        value: Secret::new(value.to_owned()),
+        source: source.clone(),
+        origin: Some(0),
+    };
     Fetched {
         entries: pairs.iter().map(|(n, value)| (name(n), entry(value.as_ref()))).collect(),
         ..Fetched::default()
@@ -81,7 +86,7 @@ fn a_good_site_passes_the_built_in_schema_without_a_word() {
     assert_eq!(value(&validated, "ANYTHING"), Some("else"));
     assert_eq!(value(&validated, "SECRET_KEY"), None);
     let keys = validated.keys.unwrap();
-    assert_eq!(keys.current.expose(), KEY);
+    assert_eq!(keys.document.current.expose(), KEY);
     assert_eq!(keys.fallbacks_name.as_str(), "SECRET_KEY_FALLBACKS");
 }
 
@@ -159,7 +164,7 @@ fn fallbacks_are_cleaned() {
     let text = format!(" {other},,{KEY},short , {other}");
     let validated = django(&[("SECRET_KEY_FALLBACKS", &text)]).unwrap();
     let found = validated.keys.as_ref().unwrap();
-    let fallbacks: Vec<&str> = found.fallbacks.iter().map(Secret::expose).collect();
+    let fallbacks: Vec<&str> = found.document.fallbacks.iter().map(Secret::expose).collect();
     assert_eq!(fallbacks, [other.as_str(), "short"]);
     let said = warnings(&validated);
     assert!(said.contains("SECRET_KEY_FALLBACKS has an empty item"), "{said}");
@@ -175,13 +180,152 @@ fn encodings_of_the_keys() {
     let json = Keys { encoding: Encoding::Json, ..keys() };
     let pairs = [("SECRET_KEY", comma.as_str()), ("SECRET_KEY_FALLBACKS", r#"["a,b", ""]"#)];
     let found = run(&Schema::django(), &json, &pairs).unwrap().keys.unwrap();
-    assert_eq!(found.fallbacks[0].expose(), "a,b");
-    assert_eq!(found.fallbacks.len(), 1);
+    assert_eq!(found.document.fallbacks[0].expose(), "a,b");
+    assert_eq!(found.document.fallbacks.len(), 1);
     assert!(django(&[("SECRET_KEY_FALLBACKS", r#"["a"]"#)]).is_err());
     let pairs = [("SECRET_KEY", KEY), ("SECRET_KEY_FALLBACKS", "a,b")];
     assert!(run(&Schema::django(), &json, &pairs).unwrap_err().to_string().contains("no JSON"));
     let dollar = run(&Schema::django(), &keys(), &[("SECRET_KEY", &format!("${KEY}"))]).unwrap();
     assert!(warnings(&dollar).contains("begins with '$'"));
+}
+
+fn fingerprint(key: &str) -> String {
+    Secret::new(key.to_owned()).fingerprint().to_string()
+}
+
+fn revoked(key: &str) -> String {
+    format!(r#"{{"version":1,"revoked":["{}"]}}"#, fingerprint(key))
+}
+
+#[test]
+fn what_rotation_keeps_beside_the_key() {
+    let record = revoked("another");
+    let pairs = [("SECRET_KEY_NEXT", NEXT), ("KEYBEARER_ROTATION", &record)];
+    let refusing = own("unlisted = \"refuse\"\n[SECRET_KEY]\ntype = \"django-secret-key\"");
+    for schema in [Schema::django(), refusing] {
+        let all = [&[("SECRET_KEY", KEY)][..], &pairs[..]].concat();
+        let validated = run(&schema, &keys(), &all).unwrap();
+        assert!(!validated.warnings.iter().any(|w| w.contains("NEXT") || w.contains("ROTATION")));
+        assert!(validated.variables.is_empty());
+        let keys = validated.keys.unwrap();
+        assert_eq!((keys.origin, keys.fallbacks_origin), (0, None));
+        assert_eq!(keys.document.next.as_ref().map(Secret::expose), Some(NEXT));
+        assert_eq!(keys.document.record, record.parse().unwrap());
+    }
+    let empty = [("SECRET_KEY_NEXT", ""), ("KEYBEARER_ROTATION", "")];
+    let document = django(&empty).unwrap().keys.unwrap().document;
+    assert!(document.next.is_none() && document.record.is_empty());
+    // Without a key there is nothing that they belong to.
+    let without = run(&own(""), &keys(), &pairs).unwrap();
+    assert!(without.keys.is_none());
+    assert_eq!(
+        without.warnings,
+        [
+            "SECRET_KEY_NEXT (in '/e.env') is not used without SECRET_KEY beside it; take it out",
+            "KEYBEARER_ROTATION (in '/e.env') is not used without SECRET_KEY beside it; take it out",
+        ]
+    );
+}
+
+#[test]
+fn a_staged_key_is_judged_like_the_key() {
+    let comma = format!("{NEXT},x");
+    let bad = |next: &str| django(&[("SECRET_KEY_NEXT", next)]).unwrap_err().to_string();
+    assert!(bad(&comma).starts_with("SECRET_KEY_NEXT: has a comma"));
+    assert!(bad("short").starts_with("SECRET_KEY_NEXT: is shorter than 32 characters"));
+    let schema = own("[SECRET_KEY]\ntype = \"django-secret-key\"");
+    let pairs = [("SECRET_KEY", KEY), ("SECRET_KEY_NEXT", &NEXT[..49])];
+    assert_eq!(
+        refused(&schema, &pairs),
+        "SECRET_KEY_NEXT: is shorter than 50 characters (in '/e.env'); make one with: keybearer key"
+    );
+    let dollar = django(&[("SECRET_KEY_NEXT", &format!("${NEXT}"))]).unwrap();
+    assert!(warnings(&dollar).contains("SECRET_KEY_NEXT begins with '$'"));
+    // It has no rule of its own: promote takes it away.
+    let table = own("[SECRET_KEY_NEXT]\ntype = \"integer\"");
+    assert!(run(&table, &keys(), &[("SECRET_KEY", KEY), ("SECRET_KEY_NEXT", NEXT)]).is_ok());
+    assert!(run(&table, &keys(), &[("SECRET_KEY", KEY)]).is_ok());
+}
+
+#[test]
+fn revoked_keys_and_records_that_are_none() {
+    let record = revoked(KEY);
+    let shown = refused(&Schema::django(), &[("SECRET_KEY", KEY), ("KEYBEARER_ROTATION", &record)]);
+    assert_eq!(
+        shown,
+        format!(
+            "SECRET_KEY: is a revoked key ({}) (in '/e.env'); make another with: keybearer key",
+            fingerprint(KEY)
+        )
+    );
+    let shown = refused(
+        &Schema::django(),
+        &[("SECRET_KEY", KEY), ("KEYBEARER_ROTATION", r#"{"version":"canary"}"#)],
+    );
+    assert_eq!(
+        shown,
+        "KEYBEARER_ROTATION: is not what rotate wrote (in '/e.env'); take it out, or restore it"
+    );
+    let record = revoked(NEXT);
+    for (next, record, why) in [
+        (NEXT, record.as_str(), format!("is a revoked key ({})", fingerprint(NEXT))),
+        (KEY, "", "is the same as SECRET_KEY".to_owned()),
+    ] {
+        let pairs = [("SECRET_KEY_NEXT", next), ("KEYBEARER_ROTATION", record)];
+        let validated = django(&pairs).unwrap();
+        let line =
+            format!("SECRET_KEY_NEXT {why} and is not used; take it out: keybearer rotate abort");
+        assert!(validated.warnings.contains(&line), "{:?}", validated.warnings);
+        assert!(validated.keys.unwrap().document.next.is_none());
+    }
+}
+
+/// A document is one source's: what another one holds says nothing about it.
+#[test]
+fn what_stands_beside_the_key_is_its_own_sources() {
+    let entry = |value: &str, origin: usize| Entry {
+        value: Secret::new(value.to_owned()),
+        source: Rc::from(format!("'/{origin}.env'")),
+        origin: Some(origin),
+    };
+    let entries = [
+        (name("SECRET_KEY"), entry(KEY, 1)),
+        (name("SECRET_KEY_FALLBACKS"), entry("a", 0)),
+        (name("SECRET_KEY_NEXT"), entry(NEXT, 0)),
+        (name("KEYBEARER_ROTATION"), entry("canary", 2)),
+    ];
+    let record = revoked("another");
+    let fetched = Fetched {
+        entries: entries.into(),
+        replaced: vec![
+            (name("KEYBEARER_ROTATION"), entry("canary", 0)),
+            (name("KEYBEARER_ROTATION"), entry(&record, 1)),
+        ],
+        ..Fetched::default()
+    };
+    let validated = validate(fetched, &Schema::django(), &keys(), &BTreeSet::new()).unwrap();
+    assert_eq!(
+        validated.warnings[..3],
+        ["KEYBEARER_ROTATION (in '/0.env')", "SECRET_KEY_NEXT (in '/0.env')", "KEYBEARER_ROTATION (in '/2.env')"].map(
+            |what| format!(
+                "{what} is not used, since SECRET_KEY comes from '/1.env'; take it out, or keep it beside the key"
+            )
+        )
+    );
+    let keys = validated.keys.unwrap();
+    assert_eq!((keys.origin, keys.fallbacks_origin), (1, Some(0)));
+    assert_eq!(keys.document.fallbacks.len(), 1);
+    assert!(keys.document.next.is_none());
+    assert_eq!(keys.document.record, record.parse().unwrap());
+}
+
+#[test]
+fn a_key_has_no_default() {
+    let schema = own(&format!("[SECRET_KEY]\ntype = \"string\"\ndefault = \"{KEY}\""));
+    assert_eq!(
+        refused(&schema, &[]),
+        "SECRET_KEY: must not have a default (in the schema's default); put the key into a source"
+    );
 }
 
 #[test]
@@ -191,8 +335,8 @@ fn names_that_never_come_from_a_source() {
         ("PATH", "x"),
         ("PYTHONPATH", "x"),
         ("KEYBEARER_USER", "root"),
-        ("KEYBEARER_ROTATION", "{}"),
-        ("SECRET_KEY_NEXT", KEY),
+        ("KEYBEARER_ROTATION", r#"{"version":1}"#),
+        ("SECRET_KEY_NEXT", NEXT),
         ("SECRET_KEY", KEY),
     ];
     let allow: BTreeSet<Name> = [name("PYTHONPATH"), name("KEYBEARER_USER")].into();
@@ -382,7 +526,7 @@ proptest! {
         };
         let names = [
             "A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M", "N", "O", "X",
-            "SECRET_KEY", "SECRET_KEY_FALLBACKS", "DEBUG", "ALLOWED_HOSTS", "DATABASE_URL",
+            "SECRET_KEY", "SECRET_KEY_FALLBACKS", "SECRET_KEY_NEXT", "KEYBEARER_ROTATION", "DEBUG", "ALLOWED_HOSTS", "DATABASE_URL",
             "CSRF_TRUSTED_ORIGINS", "SENTRY_DSN", "X_URL", "DB_HOST", "DB_PORT", "PATH",
         ];
         let pairs: Vec<(&str, &str)> = names.iter().map(|n| (*n, value.as_str())).collect();

@@ -6,7 +6,7 @@ use crate::sources::Fetched;
 
 use super::django;
 use super::draft::Draft;
-use super::key_names::KeyNames;
+use super::key_names;
 use super::keys::take_keys;
 use super::report::Report;
 use super::schema::Schema;
@@ -22,8 +22,9 @@ pub fn validate(
     keys: &config::Keys,
     allow: &BTreeSet<Name>,
 ) -> Result<Validated, Report> {
-    let names = KeyNames::choose(keys, schema, &fetched.entries);
+    let names = key_names::choose(keys, schema, &fetched.entries);
     let mut draft = Draft::new(fetched, schema);
+    draft.settle_rotation(&names);
     draft.drop_own(&names);
     draft.drop_forbidden(allow);
     draft.settle_unlisted(&names, allow);

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::Encoding;
+use crate::keyring::Document;
 use crate::secrets::{Name, Secret};
 
 /// Secrets that keep the schema's rules; the only thing an environment is made from.
@@ -16,14 +17,15 @@ pub struct Validated {
     pub warnings: Vec<String>,
 }
 
-/// The key that signs and those that only verify.
+/// The Django keys as their source has them; what the site runs with is decided from that.
 #[derive(Debug)]
 pub struct DjangoKeys {
     pub current_name: Name,
     pub fallbacks_name: Name,
     pub encoding: Encoding,
-    pub current: Secret,
-    /// As the source gives them, trimmed, without empty ones and duplicates; may be empty here, and
-    /// `environment` sees to it that the variable never is.
-    pub fallbacks: Vec<Secret>,
+    pub document: Document,
+    /// The index of the `[[source]]` that gives the current key.
+    pub origin: usize,
+    /// The source of the fallbacks where it is another one: then rotation cannot write both.
+    pub fallbacks_origin: Option<usize>,
 }

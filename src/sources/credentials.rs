@@ -1,16 +1,17 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::config::{Credentials, Selection};
+use crate::config::Credentials;
 use crate::files::{Directory, quoted};
 
 use super::gathered::Gathered;
+use super::selection::Picks;
 use super::{Error, directory, env_file};
 
 /// Reads what systemd put into $CREDENTIALS_DIRECTORY (systemd.exec(5)).
 pub(super) fn fetch(
     wanted: &Credentials,
-    selection: &Selection,
+    selection: Picks<'_>,
     credentials_directory: Option<&Path>,
 ) -> Result<Gathered, Error> {
     let path = credentials_directory.ok_or(Error::NoCredentials)?;

@@ -3,12 +3,11 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::config::Selection;
 use crate::files::{self, Directory, Refusal, command_word, quoted};
 
 use super::Error;
 use super::gathered::Gathered;
-use super::selection::choose;
+use super::selection::{Picks, choose};
 
 /// How often a set of files that is exchanged while it is read is read again.
 const ATTEMPTS: usize = 3;
@@ -19,7 +18,7 @@ pub(super) fn fetch(
     path: &Path,
     source: &Rc<str>,
     names: Option<&[String]>,
-    selection: &Selection,
+    selection: Picks<'_>,
 ) -> Result<Gathered, Error> {
     let mut attempt = 1;
     loop {
@@ -41,7 +40,7 @@ fn read(
     path: &Path,
     source: &Rc<str>,
     names: Option<&[String]>,
-    selection: &Selection,
+    selection: Picks<'_>,
 ) -> Result<Gathered, Error> {
     let mut gathered = Gathered::from(Rc::clone(source));
     let listing = directory.list()?;

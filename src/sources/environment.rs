@@ -2,17 +2,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::rc::Rc;
 
-use crate::config::{Inherited, Selection};
+use crate::config::Inherited;
 use crate::secrets::Secret;
 
 use super::Error;
 use super::gathered::Gathered;
-use super::selection::choose;
+use super::selection::{Picks, choose};
 
 /// Takes variables of the inherited environment: the server sees them as validated or not at all.
 pub(super) fn fetch(
     wanted: &Inherited,
-    selection: &Selection,
+    selection: Picks<'_>,
     inherited: &BTreeMap<OsString, OsString>,
 ) -> Result<Gathered, Error> {
     let mut gathered = Gathered::from(Rc::from("the environment"));

@@ -3,25 +3,29 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::config::{SourceKind, SourceSpec};
+use crate::config::{KeyNames, Keys, SourceKind, SourceSpec};
 use crate::files::{self, Rule, quoted};
 
 use super::gathered::Gathered;
+use super::selection::Picks;
 use super::{Entry, Error, Fetched, credentials, directory, env_file, environment};
 
 /// MAX_ARG_STRLEN less the NUL at the end (execve(2)).
 const LONGEST: usize = 131_071;
 
-/// Reads all sources in their order; a later one wins, and says so.
+/// Reads all sources in their order; a later one wins, and says so. What rotation writes beside one of
+/// `keys` is taken wherever the key is.
 pub fn fetch(
     specs: &[SourceSpec],
+    keys: &Keys,
     inherited: &BTreeMap<OsString, OsString>,
     credentials_directory: Option<&Path>,
 ) -> Result<Fetched, Error> {
     let mut fetched = Fetched::default();
-    for spec in specs {
-        let gathered = gather(spec, inherited, credentials_directory)?;
-        overlay(&mut fetched, gathered);
+    let keys = KeyNames::candidates(keys);
+    for (origin, spec) in specs.iter().enumerate() {
+        let gathered = gather(spec, &keys, inherited, credentials_directory)?;
+        overlay(&mut fetched, gathered, origin, &keys);
     }
     for (name, entry) in &fetched.entries {
         let size = name.as_str().len() + 1 + entry.value.expose().len();
@@ -39,10 +43,11 @@ pub fn fetch(
 
 fn gather(
     spec: &SourceSpec,
+    keys: &[KeyNames],
     inherited: &BTreeMap<OsString, OsString>,
     credentials_directory: Option<&Path>,
 ) -> Result<Gathered, Error> {
-    let selection = &spec.selection;
+    let selection = Picks { selection: &spec.selection, keys };
     match &spec.kind {
         SourceKind::EnvFile { path } => {
             let contents = files::read(path, Rule::EnvFile)?;
@@ -61,14 +66,18 @@ fn gather(
     }
 }
 
-fn overlay(fetched: &mut Fetched, gathered: Gathered) {
+fn overlay(fetched: &mut Fetched, gathered: Gathered, origin: usize, keys: &[KeyNames]) {
     fetched.warnings.extend(gathered.warnings);
     if gathered.values.is_empty() {
         fetched.warnings.push(format!("{} gives no variable", gathered.source));
     }
     for (name, value) in gathered.values {
-        let entry = Entry { value, source: Rc::clone(&gathered.source) };
+        let entry = Entry { value, source: Rc::clone(&gathered.source), origin: Some(origin) };
         if let Some(earlier) = fetched.entries.insert(name.clone(), entry) {
+            if keys.iter().any(|key| key.own().contains(&&name)) {
+                fetched.replaced.push((name, earlier));
+                continue;
+            }
             fetched.warnings.push(format!(
                 "{name} from {} is replaced by the one from {}",
                 earlier.source, gathered.source

@@ -10,6 +10,9 @@ pub struct Fetched {
     /// Variables of the inherited environment that an `environment` source has taken over: the
     /// server sees them as validated or not at all.
     pub taken: Vec<Name>,
+    /// A staged key or a record of rotation whose place in `entries` a later source has taken: only
+    /// the one beside the key counts.
+    pub replaced: Vec<(Name, Entry)>,
     /// One line each, without values: overlaps, duplicates, files readable by others on a tmpfs.
     pub warnings: Vec<String>,
 }
@@ -19,4 +22,6 @@ pub struct Entry {
     pub value: Secret,
     /// For messages: `'/etc/example/example.env'`, `directory '/run/secrets'`, `the environment`.
     pub source: Rc<str>,
+    /// The index of its `[[source]]`; None for what the schema fills in.
+    pub origin: Option<usize>,
 }

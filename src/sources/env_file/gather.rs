@@ -2,17 +2,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::config::Selection;
 use crate::files::quoted;
 use crate::secrets::Secret;
 use crate::sources::Error;
 use crate::sources::gathered::Gathered;
-use crate::sources::selection::choose;
+use crate::sources::selection::{Picks, choose};
 
 use super::parse;
 
 /// What an env file that was read gives the site.
-pub(crate) fn gather(path: &Path, bytes: &[u8], selection: &Selection) -> Result<Gathered, Error> {
+pub(crate) fn gather(path: &Path, bytes: &[u8], selection: Picks<'_>) -> Result<Gathered, Error> {
     let parsed = parse(bytes).map_err(|errors| Error::Syntax { path: path.to_owned(), errors })?;
     let mut gathered = Gathered::from(Rc::from(quoted(path)));
     let remarks = parsed.remarks.iter().map(|remark| format!("{}: {remark}", quoted(path)));

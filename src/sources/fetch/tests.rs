@@ -2,9 +2,10 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 use super::*;
-use crate::config::{Credentials, Inherited, Selection};
+use crate::config::{Credentials, Encoding, Inherited, Selection};
 use crate::exit::Exit;
 use crate::files::scratch::Scratch;
 
@@ -34,6 +35,21 @@ fn inherited(pairs: &[(&str, &str)]) -> BTreeMap<OsString, OsString> {
 
 fn values(fetched: &Fetched) -> Vec<(&str, &str)> {
     fetched.entries.iter().map(|(n, e)| (n.as_str(), e.value.expose())).collect()
+}
+
+fn fetch(
+    specs: &[SourceSpec],
+    inherited: &BTreeMap<OsString, OsString>,
+    credentials_directory: Option<&Path>,
+) -> Result<Fetched, Error> {
+    let keys = Keys {
+        current: None,
+        fallbacks: None,
+        encoding: Encoding::Comma,
+        keep: 5,
+        grace: Duration::ZERO,
+    };
+    super::fetch(specs, &keys, inherited, credentials_directory)
 }
 
 /// The message and the exit code; never a value.
@@ -70,6 +86,20 @@ fn a_later_source_wins_and_says_so() {
         ]
     );
     assert!(!format!("{fetched:?}").contains("canary"));
+}
+
+#[test]
+fn what_rotation_keeps_is_not_lost_to_a_later_source() {
+    let scratch = Scratch::new();
+    let first = scratch.file("first.env", b"SECRET_KEY=a\nKEYBEARER_ROTATION=canary\n", 0o640);
+    let second = scratch.file("second.env", b"B=b\nKEYBEARER_ROTATION=canary\n", 0o640);
+    let specs = [env_file(&first), env_file(&second)];
+    let fetched = fetch(&specs, &inherited(&[]), None).expect("fetched");
+    assert!(fetched.warnings.is_empty(), "{:?}", fetched.warnings);
+    let origin = |name: &str| fetched.entries[name].origin;
+    assert_eq!((origin("SECRET_KEY"), origin("KEYBEARER_ROTATION")), (Some(0), Some(1)));
+    let replaced: Vec<_> = fetched.replaced.iter().map(|(n, e)| (n.as_str(), e.origin)).collect();
+    assert_eq!(replaced, [("KEYBEARER_ROTATION", Some(0))]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn entry(text: &str) -> Option<(Name, Entry)> {
         true => value.repeat(LONG / value.len().max(1)),
         false => plant(value)?,
     };
-    let entry = Entry { value: Secret::new(value), source: Rc::from("'/site.env'") };
+    let entry = Entry { value: Secret::new(value), source: Rc::from("'/site.env'"), origin: Some(0) };
     Some((name.parse().ok()?, entry))
 }
 
@@ -96,7 +96,7 @@ fn check_values(entries: &BTreeMap<Name, Entry>, schema: &Schema, encoding: Enco
 
 fn copied(entries: &BTreeMap<Name, Entry>) -> BTreeMap<Name, Entry> {
     let copy =
-        |entry: &Entry| Entry { value: entry.value.duplicate(), source: Rc::clone(&entry.source) };
+        |entry: &Entry| Entry { value: entry.value.duplicate(), source: Rc::clone(&entry.source), origin: entry.origin };
     entries.iter().map(|(name, entry)| (name.clone(), copy(entry))).collect()
 }
 
@@ -106,12 +106,12 @@ fn check_validated(validated: &Validated) {
         assert!(!value.expose().contains('\0'));
     }
     if let Some(keys) = &validated.keys {
-        assert!(!keys.current.expose().is_empty());
+        assert!(!keys.document.current.expose().is_empty());
         assert!(!validated.variables.contains_key(&keys.current_name));
         assert!(!validated.variables.contains_key(&keys.fallbacks_name));
-        for key in &keys.fallbacks {
+        for key in &keys.document.fallbacks {
             // With an empty fallback Django accepts what anybody signed.
-            assert!(!key.expose().is_empty() && *key != keys.current);
+            assert!(!key.expose().is_empty() && *key != keys.document.current);
             assert!(keys.encoding == Encoding::Json || !key.expose().contains(','));
         }
     }
