@@ -14,6 +14,22 @@ impl Keys {
         self.current == *key || self.fallbacks.contains(key)
     }
 
+    /// What the variable of the fallbacks holds: never nothing.
+    pub fn verifying(&self) -> Vec<&Secret> {
+        match self.fallbacks.is_empty() {
+            true => vec![&self.current],
+            false => self.fallbacks.iter().collect(),
+        }
+    }
+
+    /// Signs with the same key and verifies the same ones. Neither their order nor a current key that
+    /// is repeated among the fallbacks makes a difference to the site.
+    pub fn same(&self, other: &Keys) -> bool {
+        self.current == other.current
+            && self.fallbacks.iter().all(|key| other.verifies(key))
+            && other.fallbacks.iter().all(|key| self.verifies(key))
+    }
+
     pub fn fingerprints(&self) -> Vec<Fingerprint> {
         self.fallbacks.iter().map(Secret::fingerprint).collect()
     }

@@ -63,6 +63,11 @@ impl Record {
         self.fallbacks.iter().find(|dated| dated.key == key).map(|dated| dated.at)
     }
 
+    /// The time of this fallback has come and gone.
+    pub fn is_past(&self, key: Fingerprint, now: Moment) -> bool {
+        self.until(key).is_some_and(|until| until < now)
+    }
+
     /// Since when this key signs, where that is known.
     pub fn since(&self, key: Fingerprint) -> Option<Moment> {
         self.current.filter(|dated| dated.key == key).map(|dated| dated.at)
