@@ -2,29 +2,52 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::rc::Rc;
 
 use crate::account::Account;
 use crate::config::{Encoding, EnvironmentSettings};
-use crate::keyring::Document;
+use crate::keyring::Keys;
 use crate::schema::{DjangoKeys, Validated};
-use crate::secrets::{Fingerprint, Secret};
+use crate::secrets::{Fingerprint, Name, Secret};
 
-/// The variables of one generation. Made from validated secrets alone.
+/// The variables of one generation. Made from validated secrets alone. Those of one round share
+/// everything but their keys.
 pub struct Environment {
-    variables: BTreeMap<OsString, Secret>,
-    inherited: BTreeMap<OsString, OsString>,
-    /// For messages: which key signs here, and how many only verify.
-    pub key: Option<KeyInUse>,
-    /// The variable that carries the keys which only verify.
-    pub fallbacks_name: Option<String>,
+    variables: Rc<BTreeMap<OsString, Secret>>,
+    inherited: Rc<BTreeMap<OsString, OsString>>,
+    keyed: Option<Keyed>,
+}
+
+/// The keys, and how the site reads them.
+struct Keyed {
+    keys: Keys,
+    names: Rc<KeyNames>,
+}
+
+struct KeyNames {
+    current: Name,
+    fallbacks: Name,
+    encoding: Encoding,
+    /// Lists of fallbacks under another usual name that had an empty item: they hold the current key.
+    mended: Vec<OsString>,
+}
+
+/// An environment, and what else came of the secrets that it is made from.
+#[derive(Debug)]
+pub struct Built {
+    pub environment: Environment,
+    /// As their document has them. The environment has its current key and its fallbacks, until
+    /// somebody who knows what runs decides otherwise.
+    pub keys: Option<DjangoKeys>,
     /// One line each, without values.
     pub warnings: Vec<String>,
 }
 
+/// For messages: which key signs, and how many only verify.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyInUse {
     pub fingerprint: Fingerprint,
@@ -32,7 +55,7 @@ pub struct KeyInUse {
 }
 
 /// What one variable did between two environments.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
     Added(String),
     Changed(String),
@@ -45,7 +68,7 @@ impl Environment {
         inherited: &BTreeMap<OsString, OsString>,
         settings: &EnvironmentSettings,
         account: &Account,
-    ) -> Environment {
+    ) -> Built {
         let mut plain: BTreeMap<OsString, OsString> = inherited
             .iter()
             .filter(|(name, _)| {
@@ -86,20 +109,29 @@ impl Environment {
         // Neither the config nor an `allow` for a source can stand in for what keybearer says itself.
         plain.retain(|name, _| !is_keybearers(name));
         variables.retain(|name, _| !is_keybearers(name));
-        let fallbacks_name = validated.keys.as_ref().map(|keys| keys.fallbacks_name.to_string());
-        let spare = validated.keys.as_ref().map(|keys| keys.document.current.duplicate());
-        let key =
-            validated.keys.map(|keys| insert_keys(&mut variables, &mut plain, &mut warnings, keys));
+        let keyed = validated.keys.as_ref().map(|keys| {
+            take_over(keys, &mut variables, &mut plain, &mut warnings);
+            let fallbacks = Some(keys.fallbacks_name.as_str());
+            let mended = mend_others(fallbacks, &mut variables, &mut plain, &mut warnings);
+            let names = KeyNames {
+                current: keys.current_name.clone(),
+                fallbacks: keys.fallbacks_name.clone(),
+                encoding: keys.encoding,
+                mended,
+            };
+            let fallbacks = keys.document.fallbacks.iter().map(Secret::duplicate).collect();
+            let keys = Keys { current: keys.document.current.duplicate(), fallbacks };
+            Keyed { keys, names: Rc::new(names) }
+        });
+        if keyed.is_none() {
+            let _ = mend_others(None, &mut variables, &mut plain, &mut warnings);
+        }
         for name in variables.keys() {
             plain.remove(name);
         }
-        let others = ["SECRET_KEY_FALLBACKS", "DJANGO_SECRET_KEY_FALLBACKS"]
-            .into_iter()
-            .filter(|name| fallbacks_name.as_deref() != Some(name));
-        for name in others {
-            mend_fallbacks(name, &mut variables, &mut plain, &mut warnings, spare.as_ref());
-        }
-        Environment { variables, inherited: plain, key, fallbacks_name, warnings }
+        let (variables, inherited) = (Rc::new(variables), Rc::new(plain));
+        let environment = Environment { variables, inherited, keyed };
+        Built { environment, keys: validated.keys, warnings }
     }
 
     /// Where the secrets are not to be had: enough to find a command in.
@@ -114,11 +146,11 @@ impl Environment {
             taken: Vec::new(),
             warnings: Vec::new(),
         };
-        Environment::build(nothing, inherited, settings, account)
+        Environment::build(nothing, inherited, settings, account).environment
     }
 
-    /// The variable's value, for what keybearer itself must know: the hosts that a probe may name,
-    /// and where PATH leads.
+    /// The value of a variable other than the keys, for what keybearer itself must know: the hosts that
+    /// a probe may name, and where PATH leads.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         let name = OsStr::new(name);
         match self.variables.get(name) {
@@ -127,22 +159,39 @@ impl Environment {
         }
     }
 
+    pub fn keys(&self) -> Option<&Keys> {
+        self.keyed.as_ref().map(|keyed| &keyed.keys)
+    }
+
+    pub fn key_in_use(&self) -> Option<KeyInUse> {
+        self.keys().map(|keys| KeyInUse {
+            fingerprint: keys.current.fingerprint(),
+            fallbacks: keys.fallbacks.len(),
+        })
+    }
+
+    /// The variable that carries the keys which only verify.
+    pub fn fallbacks_name(&self) -> Option<&Name> {
+        self.keyed.as_ref().map(|keyed| &keyed.names.fallbacks)
+    }
+
+    /// The same with other keys; without any where this one has none.
+    pub fn with_keys(&self, keys: Keys) -> Environment {
+        let names = self.keyed.as_ref().map(|keyed| Rc::clone(&keyed.names));
+        Environment {
+            variables: Rc::clone(&self.variables),
+            inherited: Rc::clone(&self.inherited),
+            keyed: names.map(|names| Keyed { keys, names }),
+        }
+    }
+
     /// `NAME=value`, as execve(2) takes them.
     pub fn strings(&self) -> Vec<CString> {
         let secrets = self.variables.iter().map(|(n, v)| (n, OsStr::new(v.expose())));
         let inherited = self.inherited.iter().map(|(n, v)| (n, v.as_os_str()));
-        secrets.chain(inherited).filter_map(|(name, value)| assignment(name, value)).collect()
-    }
-
-    /// The same environment with one variable replaced.
-    pub fn with(&self, name: &str, value: Secret) -> Environment {
-        let mut variables: BTreeMap<OsString, Secret> =
-            self.variables.iter().map(|(name, value)| (name.clone(), value.duplicate())).collect();
-        variables.insert(name.into(), value);
-        let mut inherited = self.inherited.clone();
-        inherited.remove(OsStr::new(name));
-        let fallbacks_name = self.fallbacks_name.clone();
-        Environment { variables, inherited, key: self.key, fallbacks_name, warnings: Vec::new() }
+        let plain = secrets.chain(inherited).filter_map(|(name, value)| assignment(name, value));
+        let keyed = self.keyed.iter().flat_map(Keyed::assignments);
+        plain.chain(keyed).collect()
     }
 
     /// What would be different for a server that was started with `self` if it were started with
@@ -160,13 +209,78 @@ impl Environment {
                 Some(old) if old != value => Some(Difference::Changed(shown(name))),
                 Some(_) => None,
             });
-        gone.chain(new).collect()
+        let keys = key_differences(self.keyed.as_ref(), next.keyed.as_ref());
+        let mut all: Vec<Difference> = gone.chain(new).chain(keys).collect();
+        all.sort_by(|one, other| one.name().cmp(other.name()));
+        all
     }
 }
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.variables.keys().chain(self.inherited.keys())).finish()
+        let keys = self.keyed.iter().map(|keyed| keyed.names.current.as_str());
+        let names = self.variables.keys().chain(self.inherited.keys()).map(OsString::as_os_str);
+        f.debug_set().entries(names.chain(keys.map(OsStr::new))).finish()
+    }
+}
+
+impl Keyed {
+    fn assignments(&self) -> Vec<CString> {
+        let KeyNames { current, fallbacks, encoding, mended } = &*self.names;
+        // Never empty: `"".split(",")` is `[""]`, and with an empty key among its fallbacks Django
+        // accepts a signature that anybody can make.
+        let verifying: Vec<&str> = self.keys.verifying().into_iter().map(Secret::expose).collect();
+        let list = encode(&verifying, *encoding);
+        let key = OsStr::new(self.keys.current.expose());
+        let mended = mended.iter().map(|name| (name.as_os_str(), key));
+        [
+            (OsStr::new(current.as_str()), key),
+            (OsStr::new(fallbacks.as_str()), OsStr::new(list.expose())),
+        ]
+        .into_iter()
+        .chain(mended)
+        .filter_map(|(name, value)| assignment(name, value))
+        .collect()
+    }
+
+    fn names(&self) -> [&Name; 2] {
+        [&self.names.current, &self.names.fallbacks]
+    }
+}
+
+/// The order of the fallbacks alone makes no difference to what is verified.
+fn key_differences(before: Option<&Keyed>, next: Option<&Keyed>) -> Vec<Difference> {
+    let each = |keyed: &Keyed, difference: fn(String) -> Difference| {
+        keyed.names().map(|name| difference(name.to_string())).to_vec()
+    };
+    match (before, next) {
+        (None, None) => Vec::new(),
+        (Some(before), None) => each(before, Difference::Removed),
+        (None, Some(next)) => each(next, Difference::Added),
+        (Some(before), Some(next)) if before.names() != next.names() => {
+            let mut all = each(before, Difference::Removed);
+            all.extend(each(next, Difference::Added));
+            all
+        }
+        (Some(before), Some(next)) => {
+            let current = before.keys.current != next.keys.current;
+            let fallbacks = verifying(before) != verifying(next);
+            let changed = [(current, &next.names.current), (fallbacks, &next.names.fallbacks)];
+            let changed = changed.into_iter().filter(|(changed, _)| *changed);
+            changed.map(|(_, name)| Difference::Changed(name.to_string())).collect()
+        }
+    }
+}
+
+fn verifying(keyed: &Keyed) -> BTreeSet<&str> {
+    keyed.keys.fallbacks.iter().map(Secret::expose).collect()
+}
+
+impl Difference {
+    pub fn name(&self) -> &str {
+        match self {
+            Difference::Added(name) | Difference::Changed(name) | Difference::Removed(name) => name,
+        }
     }
 }
 
@@ -212,14 +326,13 @@ fn is_keybearers(name: &OsStr) -> bool {
         || name == b"CREDENTIALS_DIRECTORY"
 }
 
-/// The fallbacks variable is never empty and never missing: `"".split(",")` is `[""]`, and with an
-/// empty key among its fallbacks Django accepts a signature that anybody can make.
-fn insert_keys(
+/// The variables that the keys stand in, whoever else had them.
+fn take_over(
+    keys: &DjangoKeys,
     variables: &mut BTreeMap<OsString, Secret>,
     plain: &mut BTreeMap<OsString, OsString>,
     warnings: &mut Vec<String>,
-    keys: DjangoKeys,
-) -> KeyInUse {
+) {
     let name = &keys.fallbacks_name;
     if plain.get(OsStr::new(name.as_str())).is_some_and(|value| !value.is_empty()) {
         warnings.push(format!(
@@ -227,55 +340,53 @@ fn insert_keys(
              take it in with a source of type environment"
         ));
     }
-    let Document { current, fallbacks, .. } = keys.document;
-    let in_use = KeyInUse { fingerprint: current.fingerprint(), fallbacks: fallbacks.len() };
-    let carried: Vec<&str> = match fallbacks.is_empty() {
-        true => vec![current.expose()],
-        false => fallbacks.iter().map(Secret::expose).collect(),
-    };
-    let list = encode(&carried, keys.encoding);
     // A staged key is a secret of the rotation's, wherever it came from.
-    plain.remove(OsStr::new(keys.current_name.with_suffix("_NEXT").as_str()));
-    variables.insert(keys.fallbacks_name.as_str().into(), list);
-    variables.insert(keys.current_name.as_str().into(), current);
-    in_use
+    let staged = keys.current_name.with_suffix("_NEXT");
+    for name in [&keys.current_name, name, &staged] {
+        plain.remove(OsStr::new(name.as_str()));
+        variables.remove(OsStr::new(name.as_str()));
+    }
 }
 
-/// A name that settings read their fallbacks from, other than the one in use: an empty one gets the
-/// current key too, since somebody may read it; without a key it goes.
-fn mend_fallbacks(
-    name: &str,
+/// The other names that settings usually read their fallbacks from: an empty item in one is filled with
+/// the current key, since somebody may read it; without a key the variable goes. Answers with those that
+/// the current key stands in for.
+fn mend_others(
+    fallbacks: Option<&str>,
     variables: &mut BTreeMap<OsString, Secret>,
     plain: &mut BTreeMap<OsString, OsString>,
     warnings: &mut Vec<String>,
-    key: Option<&Secret>,
-) {
-    let variable = OsStr::new(name);
+) -> Vec<OsString> {
     let hole = |text: &str| text.split(',').any(|item| item.trim().is_empty());
-    let given = variables.get(variable).is_some_and(|value| hole(value.expose()));
-    let inherited = plain.get(variable).is_some_and(|value| hole(&value.to_string_lossy()));
-    if !given && !inherited {
-        return;
-    }
-    plain.remove(variable);
     let why = "with an empty fallback Django accepts what anybody signed";
-    match key {
-        Some(key) => {
-            warnings.push(format!(
-                "{name} has an empty item and holds the current key instead: {why}; \
-                 take it out, or name it: [keys] fallbacks = \"{name}\""
-            ));
-            variables.insert(name.into(), key.duplicate());
+    let mut mended = Vec::new();
+    for name in ["SECRET_KEY_FALLBACKS", "DJANGO_SECRET_KEY_FALLBACKS"] {
+        let variable = OsStr::new(name);
+        let given = variables.get(variable).is_some_and(|value| hole(value.expose()));
+        let inherited = plain.get(variable).is_some_and(|value| hole(&value.to_string_lossy()));
+        if fallbacks == Some(name) || !given && !inherited {
+            continue;
         }
-        None => {
-            warnings.push(format!("{name} has an empty item, dropped: {why}; take it out"));
-            variables.remove(variable);
+        plain.remove(variable);
+        variables.remove(variable);
+        match fallbacks {
+            Some(_) => {
+                warnings.push(format!(
+                    "{name} has an empty item and holds the current key instead: {why}; \
+                     take it out, or name it: [keys] fallbacks = \"{name}\""
+                ));
+                mended.push(name.into());
+            }
+            None => {
+                warnings.push(format!("{name} has an empty item, dropped: {why}; take it out"));
+            }
         }
     }
+    mended
 }
 
 /// Several keys in one variable.
-pub fn encode(keys: &[&str], encoding: Encoding) -> Secret {
+fn encode(keys: &[&str], encoding: Encoding) -> Secret {
     Secret::new(match encoding {
         Encoding::Comma => keys.join(","),
         Encoding::Json => serde_json::Value::from(keys).to_string(),

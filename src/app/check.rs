@@ -1,14 +1,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{Read, Seek};
 use std::os::fd::AsFd;
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
-
 use super::error::Error;
+use super::fallbacks;
 use super::fetch::{self, Locked};
-use super::gates::{self, Gate};
+use super::gates;
 use super::output::{Unbuffered, print};
 use super::prepare::{self, Prepared};
 use super::report::{Area, Report};
@@ -19,8 +16,7 @@ use crate::launch::{self, Plan, Received, SocketError, Sockets};
 use crate::log;
 use crate::schema::{self, Schema, Validated};
 use crate::server::Objection;
-use crate::supervise::{Instance, Signals, Surroundings, Systemd};
-use crate::sys::Ending;
+use crate::supervise::{Instance, Signals};
 
 /// Everything that `run` does short of starting, and what Django's guides ask for beyond.
 pub fn check(overrides: Overrides, json: bool, full: bool) -> Result<u8, Error> {
@@ -61,9 +57,10 @@ fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
         examine_command(&mut report, &settings, &account, &environment);
         return Ok(report);
     };
-    let environment = Environment::build(validated, &inherited, &settings.environment, &account);
-    report.warn(Area::Secrets, &environment.warnings);
-    if let Some(key) = environment.key {
+    let built = Environment::build(validated, &inherited, &settings.environment, &account);
+    report.warn(Area::Secrets, &built.warnings);
+    let environment = fetch::at_start(built, &settings);
+    if let Some(key) = environment.key_in_use() {
         report.ok(Area::Secrets, key.to_string());
         report.key = Some(key);
     }
@@ -175,66 +172,23 @@ fn pass_gates(
     environment: &Environment,
     signals: &Signals,
 ) {
-    let silent = Systemd::from(&BTreeMap::new());
-    let around = Surroundings {
-        signals,
-        systemd: &silent,
-        terminal: None,
-        drain: prepared.settings.reload.drain,
-    };
     // Standard output is the report's.
     let stderr = std::io::stderr();
-    let passed = gates::pass(prepared, environment, around, Some(stderr.as_fd()));
+    let passed = gates::pass(prepared, environment, signals, Some(stderr.as_fd()));
     if report.take(Area::Gates, passed).is_none() {
         return;
     }
     for gate in gates::gates(&prepared.settings) {
         report.ok(Area::Gates, format!("{} succeeded", gate.what));
     }
-    let (manage, name) = (&prepared.settings.manage, &environment.fallbacks_name);
-    if let (Some(manage), Some(name)) = (manage, name) {
-        let read = fallbacks_are_read(prepared, environment, around, manage, name);
-        if let Some(read) = report.take(Area::Gates, read) {
-            report.fallbacks_read(read, &prepared.settings, name);
+    if let Some(name) = environment.fallbacks_name() {
+        let read = fallbacks::are_read(prepared, environment, signals);
+        match report.take(Area::Gates, read).flatten() {
+            Some(true) => report.ok(Area::Gates, format!("the settings read {name}")),
+            Some(false) => {
+                report.warn(Area::Gates, &[fallbacks::not_read(&prepared.settings, name)]);
+            }
+            None => {}
         }
     }
-}
-
-/// Django says security.W025 about a weak fallback, and only where the settings read the variable: so
-/// it is given one that is nothing but weak. What it prints stays here.
-fn fallbacks_are_read(
-    prepared: &Prepared,
-    environment: &Environment,
-    around: Surroundings<'_>,
-    manage: &[OsString],
-    name: &str,
-) -> Result<bool, Error> {
-    const CANARY: &str = "django-insecure-keybearer-asks-whether-fallbacks-are-read";
-    const MOST: u64 = 1 << 20;
-    let encoding = prepared.settings.keys.encoding;
-    let weak = environment::encode(&[CANARY], encoding);
-    let canary = environment.with(name, weak);
-    let gate = Gate {
-        what: "the fallbacks check".to_owned(),
-        command: gates::with_arguments(manage, &["check", "--deploy"]),
-    };
-    let memory = memfd_create(c"keybearer-check", MFdFlags::MFD_CLOEXEC).map_err(|error| {
-        Error::Kernel { what: "cannot make a memory file", error: error.into() }
-    })?;
-    let mut output = File::from(memory);
-    let outcome = gates::run_to_end(prepared, &canary, around, &gate, Some(output.as_fd()))?;
-    match (outcome.ending, outcome.interrupted_by()) {
-        (_, Some(signal)) => return Err(Error::Interrupted(signal)),
-        (Ending::Code(0), _) => {}
-        // It has just succeeded with the fallbacks as they are: so the settings have seen these.
-        (Ending::Code(_), _) => return Ok(true),
-        (ending, _) => return Err(Error::Gate { what: gate.what, ending }),
-    }
-    let mut text = Vec::new();
-    output
-        .rewind()
-        .and_then(|()| output.take(MOST).read_to_end(&mut text))
-        .map_err(|error| Error::Kernel { what: "cannot read what the check printed", error })?;
-    let sign = b"security.W025";
-    Ok(text.windows(sign.len()).any(|window| window == sign))
 }

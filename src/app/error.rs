@@ -37,6 +37,10 @@ pub enum Error {
     Gate { what: String, ending: Ending },
     #[error("not ready within {within:?}{}; stopped it", because(.last))]
     NotReady { within: Duration, last: Option<String> },
+    #[error("cannot open a private socket to know when the server is ready ({0})")]
+    Private(String),
+    #[error("{}the old environment does not live either; ending", before(.0))]
+    NotBack(Option<String>),
     #[error("asked to end by {0} before the site was started")]
     Interrupted(Signal),
     #[error("{what}: {error}")]
@@ -64,7 +68,9 @@ impl Error {
             Error::Key(error) => error.exit().code(),
             Error::Output(error) => error.exit().code(),
             Error::Command(_) | Error::NotText(_) => Exit::Config.code(),
-            Error::Gate { .. } | Error::NotReady { .. } => Exit::Failure.code(),
+            Error::Gate { .. } | Error::NotReady { .. } | Error::Private(_) | Error::NotBack(_) => {
+                Exit::Failure.code()
+            }
             Error::Interrupted(signal) => Ending::Signal(*signal as i32).exit_code(),
             Error::Kernel { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
                 Exit::Refused.code()
@@ -77,4 +83,8 @@ impl Error {
 
 fn because(last: &Option<String>) -> String {
     last.as_ref().map(|last| format!(" (last: {last})")).unwrap_or_default()
+}
+
+fn before(message: &Option<String>) -> String {
+    message.as_ref().map(|message| format!("{message}\n")).unwrap_or_default()
 }

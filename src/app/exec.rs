@@ -22,7 +22,7 @@ fn become_command(overrides: Overrides) -> Result<Infallible, Error> {
     let sockets = Sockets::new(received, &prepared.account);
     launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
     // Not locked in memory: nothing stays behind that could be swapped out.
-    let environment = fetch::environment(&prepared)?;
+    let environment = fetch::at_start(fetch::wanted(&prepared)?, &prepared.settings);
     let plan = Plan::new(&prepared.settings.command, &environment, prepared.task())?;
     drop(environment);
     Err(launch::become_command(&plan, &sockets.handed()).into())

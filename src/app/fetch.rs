@@ -4,16 +4,18 @@ use std::path::Path;
 
 use super::error::Error;
 use super::prepare::Prepared;
-use crate::config::Settings;
-use crate::environment::Environment;
+use crate::config::{Keys, Settings};
+use crate::environment::{Built, Environment};
+use crate::keyring::{self, Policy};
 use crate::log;
+use crate::moment::Moment;
 use crate::schema::{self, Schema, Validated};
 use crate::secrets::Name;
 use crate::sources;
 use crate::sys;
 
 /// Sources to environment: fetch, validate, build.
-pub fn environment(prepared: &Prepared) -> Result<Environment, Error> {
+pub fn wanted(prepared: &Prepared) -> Result<Built, Error> {
     let settings = &prepared.settings;
     let say = |warnings: &[String]| warnings.iter().for_each(log::warning);
     let validated =
@@ -23,14 +25,29 @@ pub fn environment(prepared: &Prepared) -> Result<Environment, Error> {
             }
         })?;
     say(&validated.warnings);
-    let environment = Environment::build(
+    let built = Environment::build(
         validated,
         &prepared.inherited,
         &settings.environment,
         &prepared.account,
     );
-    say(&environment.warnings);
-    Ok(environment)
+    say(&built.warnings);
+    Ok(built)
+}
+
+/// The environment of a start: nothing runs yet that would have to verify or be verified.
+pub fn at_start(built: Built, settings: &Settings) -> Environment {
+    let Built { environment, keys, .. } = built;
+    let plan = keys.map(|keys| keyring::plan(None, &keys.document, &[], policy(settings, false)));
+    match plan.and_then(|plan| plan.steps.into_iter().next_back()) {
+        Some(keys) => environment.with_keys(keys),
+        None => environment,
+    }
+}
+
+pub fn policy(settings: &Settings, overlap: bool) -> Policy {
+    let Keys { keep, grace, .. } = settings.keys;
+    Policy { keep, grace, now: Moment::now(), overlap }
 }
 
 /// The part of it that needs no account. The warnings of all its steps are in the answer.

@@ -2,16 +2,19 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 
+use nix::unistd::Pid;
+
 use super::error::Error;
 use super::prepare::Prepared;
 use crate::config::Settings;
 use crate::environment::Environment;
 use crate::launch::{self, Plan, Wiring};
 use crate::log;
-use crate::supervise::{Outcome, Readiness, Step, Supervisor, Surroundings};
+use crate::supervise::{Signals, Task, TaskEnd};
 use crate::sys::Ending;
 
 /// One command that must succeed in the new environment before a server starts in it.
+#[derive(Debug, Clone)]
 pub struct Gate {
     pub what: String,
     pub command: Vec<OsString>,
@@ -30,52 +33,57 @@ pub fn gates(settings: &Settings) -> Vec<Gate> {
     before.chain(check).collect()
 }
 
-/// Runs them all as the site's user, their output as `run_to_end` has it. A TERM on the way ends the
-/// one that runs, and says so.
+/// Runs them all as the site's user, their output as `start` has it. A TERM on the way ends the one
+/// that runs, and says so.
 pub fn pass(
     prepared: &Prepared,
     environment: &Environment,
-    around: Surroundings<'_>,
+    signals: &Signals,
     output: Option<BorrowedFd<'_>>,
 ) -> Result<(), Error> {
     for gate in gates(&prepared.settings) {
         log::info(format_args!("running {}", gate.what));
-        let outcome = run_to_end(prepared, environment, around, &gate, output)?;
-        match (outcome.ending, outcome.interrupted_by()) {
-            (_, Some(signal)) => return Err(Error::Interrupted(signal)),
-            (Ending::Code(0), None) => {}
-            (ending, None) => return Err(Error::Gate { what: gate.what, ending }),
-        }
+        let end = run_to_end(prepared, environment, signals, &gate, output)?;
+        verdict(&gate, end)?;
     }
     Ok(())
 }
 
-/// One command from start to end, its output where keybearer's own goes, or into `output`.
+pub fn verdict(gate: &Gate, end: TaskEnd) -> Result<(), Error> {
+    match (end.ending, end.interrupted_by) {
+        (_, Some(signal)) => Err(Error::Interrupted(signal)),
+        (Ending::Code(0), None) => Ok(()),
+        (ending, None) => Err(Error::Gate { what: gate.what.clone(), ending }),
+    }
+}
+
+/// One command from start to end.
 pub fn run_to_end(
     prepared: &Prepared,
     environment: &Environment,
-    around: Surroundings<'_>,
+    signals: &Signals,
     gate: &Gate,
     output: Option<BorrowedFd<'_>>,
-) -> Result<Outcome, Error> {
+) -> Result<TaskEnd, Error> {
+    let process = start(prepared, environment, gate, output)?;
+    let task = Task::new(process, &gate.what, prepared.settings.reload.drain);
+    task.run_to_end(signals, None)
+        .map_err(|error| Error::Kernel { what: "cannot wait for a process", error })
+}
+
+/// Starts one, its output where keybearer's own goes, or into `output`.
+pub fn start(
+    prepared: &Prepared,
+    environment: &Environment,
+    gate: &Gate,
+    output: Option<BorrowedFd<'_>>,
+) -> Result<Pid, Error> {
     let plan = Plan::new(&gate.command, environment, prepared.task())?;
     // It has not the terminal's foreground, and a question there would stop it for good.
     let nothing = File::open("/dev/null")
         .map_err(|error| Error::Kernel { what: "cannot open /dev/null", error })?;
-    let process =
-        launch::spawn(&plan, Wiring { input: Some(nothing.as_fd()), output, ..Wiring::default() })?;
-    drop(plan);
-    let mut supervisor = Supervisor::new(around, process, &gate.what, Readiness::Nothing, None);
-    loop {
-        let step = supervisor
-            .wait_for_step()
-            .map_err(|error| Error::Kernel { what: "cannot wait for a process", error })?;
-        match step {
-            // It was started with what was just fetched.
-            Step::FetchAgain(_) => {}
-            Step::Ended(outcome) => return Ok(outcome),
-        }
-    }
+    let wiring = Wiring { input: Some(nothing.as_fd()), output, ..Wiring::default() };
+    Ok(launch::spawn(&plan, wiring)?)
 }
 
 pub fn with_arguments(command: &[OsString], arguments: &[&str]) -> Vec<OsString> {

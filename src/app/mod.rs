@@ -6,6 +6,7 @@ pub mod check;
 pub mod completions;
 mod error;
 pub mod exec;
+mod fallbacks;
 mod fetch;
 mod gates;
 mod harden;

@@ -3,7 +3,6 @@ use std::fmt;
 use serde_json::json;
 
 use super::error::Error;
-use crate::config::{Encoding, Settings};
 use crate::environment::KeyInUse;
 use crate::log;
 
@@ -71,23 +70,6 @@ impl Report {
     /// The value, or the error as an item.
     pub fn take<T>(&mut self, area: Area, result: Result<T, Error>) -> Option<T> {
         result.map_err(|error| self.error(area, &error)).ok()
-    }
-
-    pub fn fallbacks_read(&mut self, read: bool, settings: &Settings, name: &str) {
-        if read {
-            self.ok(Area::Gates, format!("the settings read {name}"));
-            return;
-        }
-        let line = match settings.keys.encoding {
-            Encoding::Comma => {
-                format!("SECRET_KEY_FALLBACKS = os.environ[\"{name}\"].split(\",\")")
-            }
-            Encoding::Json => format!("SECRET_KEY_FALLBACKS = json.loads(os.environ[\"{name}\"])"),
-        };
-        let message = format!(
-            "the settings do not read {name}, so a new key would log everybody out; add to them: {line}"
-        );
-        self.warn(Area::Gates, &[message]);
     }
 
     pub fn has_errors(&self) -> bool {

@@ -10,7 +10,7 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, getpgid, getpid};
 
-use super::RuntimeDirectory;
+use super::{Generation, RuntimeDirectory};
 use crate::account::Account;
 use crate::launch::under_group_of;
 
@@ -26,11 +26,16 @@ pub struct Heard {
 }
 
 impl Heard {
-    pub fn open(directory: &RuntimeDirectory, account: &Account) -> Result<Heard, Errno> {
+    pub fn open(
+        directory: &RuntimeDirectory,
+        generation: Generation,
+        account: &Account,
+    ) -> Result<Heard, Errno> {
         if account.switch && !directory.lets_through(account.gid) {
             return Err(Errno::EACCES);
         }
-        let path = directory.path().join(format!("notify-{}.sock", getpid()));
+        let name = format!("notify-{}-{}.sock", getpid(), generation.number());
+        let path = directory.path().join(name);
         let name = UnixAddr::new(&path)?;
         // What is there was left by a killed supervisor with the same process id.
         let _ = std::fs::remove_file(&path);

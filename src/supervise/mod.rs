@@ -1,25 +1,32 @@
-//! One generation at a time, from its start to its end: the state machine (pure), the events that
-//! feed it, and the loop between them.
+//! The generations of a site, from the first start to the last end, and how one takes over from the
+//! other: the state machine (pure), the events that feed it, and the loop between them.
 
 #![forbid(unsafe_code)]
 
 mod children;
+mod generation;
 mod heard;
 mod instance;
+mod life;
 mod liveness;
 mod machine;
 mod probe_socket;
 mod prober;
+mod process;
 mod readiness;
 mod runtime_directory;
 mod signals;
 mod supervisor;
 mod systemd;
+mod task;
 mod terminal;
+mod wait;
 
+pub use generation::Generation;
 pub use heard::Heard;
 pub use instance::Instance;
-pub use machine::Cause;
+pub use life::Started;
+pub use machine::{Cause, RoundEnd, Rules, Which, Why};
 pub use probe_socket::ProbeSocket;
 pub use prober::{Prober, Request};
 pub use readiness::Readiness;
@@ -27,4 +34,5 @@ pub use runtime_directory::RuntimeDirectory;
 pub use signals::{Arrival, Signals};
 pub use supervisor::{Outcome, Step, Supervisor, Surroundings};
 pub use systemd::Systemd;
+pub use task::{Task, TaskEnd};
 pub use terminal::Terminal;

@@ -7,7 +7,7 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::{Mode, umask};
 
-use super::RuntimeDirectory;
+use super::{Generation, RuntimeDirectory};
 
 /// The socket that only one generation listens on, so that only that generation can answer.
 #[derive(Debug)]
@@ -18,8 +18,12 @@ pub struct ProbeSocket {
 
 impl ProbeSocket {
     /// Only keybearer's own user can connect: the mode is 0600.
-    pub fn open(directory: &RuntimeDirectory) -> Result<ProbeSocket, Errno> {
-        let path = directory.path().join(format!("probe-{}.sock", nix::unistd::getpid()));
+    pub fn open(
+        directory: &RuntimeDirectory,
+        generation: Generation,
+    ) -> Result<ProbeSocket, Errno> {
+        let name = format!("probe-{}-{}.sock", nix::unistd::getpid(), generation.number());
+        let path = directory.path().join(name);
         let name = UnixAddr::new(&path)?;
         // What is there was left by a killed supervisor with the same process id.
         let _ = std::fs::remove_file(&path);

@@ -1,21 +1,21 @@
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::children::reap_orphans;
+use super::life::{Life, News, Started};
 use super::liveness::{Liveness, Turn};
-use super::machine::{Action, Event, Machine};
-use super::prober::{Answer, Prober};
+use super::machine::{Action, Cause, Event, Machine, RoundEnd, Rules, Which, Why};
 use super::systemd::EXTENSION;
-use super::terminal::Terminal;
-use super::{Arrival, Cause, Readiness, Signals, Systemd};
-use crate::launch;
+use super::task::{Task, TaskEnd};
+use super::{Arrival, Generation, Signals, Systemd, Terminal, wait};
 use crate::log;
-use crate::sys::{self, Change, Ending};
+use crate::sys::{self, Ending};
 
 /// How often a server is asked whether it lives, where no watchdog says.
 const LIVENESS_EVERY: Duration = Duration::from_secs(10);
@@ -29,44 +29,55 @@ pub struct Surroundings<'a> {
     pub signals: &'a Signals,
     pub systemd: &'a Systemd,
     pub terminal: Option<&'a Terminal>,
-    pub drain: Duration,
 }
 
-/// One process of the site's, from its start to its end.
+/// The generations of a site, from the first start to the last end: the machine decides, and this
+/// carries out what needs no secret. The rest is handed to the caller, step by step.
 #[derive(Debug)]
 pub struct Supervisor<'a> {
     around: Surroundings<'a>,
-    process: Pid,
-    /// For messages: `the server`, `the command 'x'`.
-    what: String,
-    serving: String,
     machine: Machine,
-    readiness: Readiness<'a>,
-    liveness: Option<Liveness>,
+    drain: Duration,
+    lives: Vec<Life>,
+    gate: Option<Task>,
+    /// Before this, a gate has systemd wait.
+    patience_ends: Instant,
+    steps: VecDeque<Step>,
+    /// The last signal by which somebody wanted the end, keybearer among them.
     asked: Option<Signal>,
     was_ready: bool,
+    /// What the last probe of a generation came to that never was ready.
     last_answer: Option<String>,
     watchdog_at: Option<Instant>,
     extend_at: Option<Instant>,
-    extend_until: Option<Instant>,
-    /// The last HUP, until it is acted upon.
-    hup: Option<Arrival>,
-    fetch_again: Option<Arrival>,
     more_orphans: bool,
 }
 
-/// What the caller has to do next.
+/// What the caller has to do next, and with which call it answers.
 #[derive(Debug)]
 pub enum Step {
-    /// HUP: fetch again, then go on.
-    FetchAgain(Arrival),
+    /// HUP: `ask`, when it is noted who asked.
+    Hup(Arrival),
+    /// `fetched` or `refused`.
+    Fetch,
+    /// `run_gate` for the first one, or `gates_passed`; `refused` where everything ends.
+    RunGates,
+    /// `run_gate` for the next one, `gates_passed` or `refused`.
+    GateEnded(TaskEnd),
+    /// `started` or `not_started`.
+    Start(Generation, Which),
+    /// It took over.
+    Serves(Generation),
+    /// It did not take over; with what the last probe came to.
+    Fails(Generation, Why, Option<String>),
+    RoundEnds(RoundEnd),
     Ended(Outcome),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    pub ending: Ending,
-    /// Why it was stopped, if it was.
+    /// None: no generation was started.
+    pub ending: Option<Ending>,
     pub cause: Option<Cause>,
     /// The last that somebody sent to end it, keybearer among them.
     pub asked: Option<Signal>,
@@ -75,247 +86,331 @@ pub struct Outcome {
     pub last_answer: Option<String>,
 }
 
-impl Outcome {
-    /// The signal by which somebody wanted the end, rather than the process itself.
-    pub fn interrupted_by(&self) -> Option<Signal> {
-        match self.cause {
-            // Where a terminal went away the TERM was keybearer's own.
-            Some(Cause::Asked(signal)) => Some(signal),
-            Some(Cause::NotReady) | None => self.asked,
-        }
-    }
-}
-
 impl<'a> Supervisor<'a> {
-    /// Takes over a process that was just started. `within` bounds the wait for `readiness`.
-    pub fn new(
-        around: Surroundings<'a>,
-        process: Pid,
-        what: &str,
-        readiness: Readiness<'a>,
-        within: Option<Duration>,
-    ) -> Supervisor<'a> {
+    /// Before the first generation: its secrets are there.
+    pub fn new(around: Surroundings<'a>, rules: Rules) -> Supervisor<'a> {
         let now = Instant::now();
-        around.systemd.status(&format!("starting: waiting for {}", readiness.awaited()));
-        let command = matches!(readiness, Readiness::Nothing);
-        let kept = (!command).then(|| around.signals.take_kept()).flatten();
+        let (machine, actions) = Machine::new(rules);
         let mut supervisor = Supervisor {
-            machine: Machine::started(within.map(|within| now + within), around.drain),
-            watchdog_at: around.systemd.watchdog_every().map(|_| now),
-            extend_at: around.systemd.is_listening().then_some(now),
             around,
-            process,
-            what: what.to_owned(),
-            serving: String::new(),
-            readiness,
-            liveness: None,
+            machine,
+            drain: rules.drain,
+            lives: Vec::new(),
+            gate: None,
+            patience_ends: now + PATIENCE,
+            steps: around.signals.take_kept().map(Step::Hup).into_iter().collect(),
             asked: None,
             was_ready: false,
             last_answer: None,
-            extend_until: command.then(|| now + PATIENCE),
-            hup: None,
-            fetch_again: None,
+            watchdog_at: around.systemd.watchdog_every().map(|_| now),
+            extend_at: around.systemd.is_listening().then_some(now),
             more_orphans: false,
         };
-        if let Some(hup) = kept {
-            supervisor.take(hup);
-        }
+        supervisor.carry_out(actions, None, now);
         supervisor
     }
 
-    /// What `systemctl status` shows once it serves.
-    pub fn serving_as(mut self, status: String) -> Self {
-        self.serving = status;
-        self
+    /// The secrets are to be looked at again: after the round that is going on, if one is.
+    pub fn ask(&mut self) {
+        self.step(Event::Asked);
     }
 
-    /// Goes on asking a probed server whether it lives; three misses withhold the watchdog.
-    pub fn with_liveness(mut self, prober: Prober) -> Self {
+    pub fn fetched(&mut self, steps: usize) {
+        self.step(Event::Fetched { steps });
+    }
+
+    pub fn refused(&mut self) {
+        self.step(Event::Refused);
+    }
+
+    pub fn gates_passed(&mut self) {
+        self.step(Event::GatesPassed);
+    }
+
+    /// A command was started that must succeed first.
+    pub fn run_gate(&mut self, process: Pid, what: &str) {
+        self.patience_ends = Instant::now() + PATIENCE;
+        self.gate = Some(Task::new(process, what, self.drain));
+    }
+
+    pub fn started(&mut self, generation: Generation, started: Started) {
+        let status = format!("starting: waiting for {}", started.readiness.awaited());
+        self.around.systemd.status(&status);
         let every = self.around.systemd.watchdog_every().unwrap_or(LIVENESS_EVERY);
-        self.liveness = Some(Liveness::new(prober, every));
-        self
+        self.lives.push(Life::new(generation, started, every));
+    }
+
+    pub fn not_started(&mut self, generation: Generation) {
+        self.step(Event::NotStarted(generation));
+    }
+
+    pub fn serving(&self) -> Option<Generation> {
+        self.machine.serving()
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.machine.is_stopping()
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.machine.is_idle()
+    }
+
+    /// The first processes of those that live, with their generations.
+    pub fn processes(&self) -> impl Iterator<Item = (Generation, Pid)> {
+        let living = self.lives.iter().filter(|life| life.lives());
+        living.map(|life| (life.generation, life.process.pid))
+    }
+
+    /// What `systemctl status` shows of the one that serves.
+    pub fn status(&self) -> &str {
+        let serving = self.machine.serving();
+        let life = self.lives.iter().find(|life| Some(life.generation) == serving);
+        life.map_or("", |life| life.status.as_str())
     }
 
     /// Waits for what happens next; nothing wakes it while nothing happens.
     pub fn wait_for_step(&mut self) -> io::Result<Step> {
         loop {
-            if let Some(arrival) = self.fetch_again.take() {
-                return Ok(Step::FetchAgain(arrival));
+            if let Some(step) = self.steps.pop_front() {
+                return Ok(step);
             }
-            if let Some(ending) = self.reap()? {
-                return Ok(Step::Ended(self.outcome(ending)));
+            self.look_at_children()?;
+            if self.steps.is_empty() {
+                self.wait()?;
             }
-            self.wait()?;
             while let Some(arrival) = self.around.signals.next() {
                 self.take(arrival);
             }
             let now = Instant::now();
             self.look_at_readiness(now);
             self.look_at_liveness(now);
-            self.step(Event::Clock, None, now);
+            if let Some(gate) = &mut self.gate {
+                gate.clock(now);
+            }
+            self.step(Event::Clock);
             self.keep_manager_patient(now);
         }
     }
 
-    fn outcome(&mut self, ending: Ending) -> Outcome {
-        Outcome {
-            ending,
-            cause: self.machine.stopped_for(),
-            asked: self.asked,
-            was_ready: self.was_ready,
-            last_answer: self.last_answer.take(),
+    fn wait(&self) -> io::Result<()> {
+        let coming = self.machine.coming();
+        let serving = self.machine.serving();
+        let is = |life: &Life, one: Option<Generation>| Some(life.generation) == one;
+        let mut watched = vec![PollFd::new(self.around.signals.as_fd(), PollFlags::POLLIN)];
+        let mut deadlines = vec![
+            self.machine.deadline(),
+            self.gate.as_ref().and_then(Task::deadline),
+            self.watchdog_at,
+            self.extend_at.filter(|_| self.is_waited_for()),
+            self.more_orphans.then(Instant::now),
+        ];
+        for life in &self.lives {
+            deadlines.push(life.deadline());
+            let starting = is(life, coming);
+            deadlines.push(life.readiness.deadline().filter(|_| starting));
+            let descriptor = life.readiness.descriptor(starting).filter(|_| life.lives());
+            let liveness = life.liveness.as_ref().filter(|_| is(life, serving));
+            deadlines.push(liveness.map(Liveness::deadline));
+            let descriptors = descriptor.into_iter().chain(liveness.and_then(Liveness::descriptor));
+            watched.extend(descriptors.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         }
+        wait::poll(&mut watched, deadlines.into_iter().flatten().min())
     }
 
-    fn wait(&self) -> io::Result<()> {
-        let liveness = self.liveness.as_ref().filter(|_| self.machine.is_serving());
-        let starting = self.machine.is_starting();
-        let deadline = [
-            self.machine.deadline(),
-            self.readiness.deadline().filter(|_| starting),
-            liveness.map(Liveness::deadline),
-            self.watchdog_at,
-            self.extend_at.filter(|_| starting),
-        ]
-        .into_iter()
-        .flatten()
-        .min();
-        let mut watched = vec![PollFd::new(self.around.signals.as_fd(), PollFlags::POLLIN)];
-        if let Some(descriptor) = self.readiness.descriptor(starting) {
-            watched.push(PollFd::new(descriptor, PollFlags::POLLIN));
-        }
-        if let Some(descriptor) = liveness.and_then(Liveness::descriptor) {
-            watched.push(PollFd::new(descriptor, PollFlags::POLLIN));
-        }
-        let timeout = if self.more_orphans { PollTimeout::ZERO } else { timeout(deadline) };
-        match poll(&mut watched, timeout) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+    /// systemd has its own patience, which a slow start or hand-over may need more of.
+    fn is_waited_for(&self) -> bool {
+        let gating = self.gate.is_some() && Instant::now() < self.patience_ends;
+        gating || self.machine.coming().is_some()
     }
 
     fn take(&mut self, arrival: Arrival) {
-        let gone = arrival.signal == Signal::SIGHUP
-            && (arrival.from_kernel || self.around.terminal.is_some_and(Terminal::is_gone));
+        let gone = arrival.from_kernel || self.around.terminal.is_some_and(Terminal::is_gone);
         let event = match arrival.signal {
             // Told by the next look at the children.
             Signal::SIGCHLD => return,
             Signal::SIGHUP if gone => Event::TerminalGone,
-            // The server that comes after this command is started with what was fetched before it.
-            Signal::SIGHUP if matches!(self.readiness, Readiness::Nothing) => {
-                return self.around.signals.keep(arrival);
+            Signal::SIGHUP => {
+                log::debug(format_args!("got {arrival}"));
+                return self.steps.push_back(Step::Hup(arrival));
             }
             signal => Event::Signal(signal),
         };
-        if event == Event::Signal(Signal::SIGHUP) {
-            self.hup = Some(arrival);
-        }
         log::debug(format_args!("got {arrival}"));
-        self.step(event, Some(arrival), Instant::now());
+        let now = Instant::now();
+        let actions = self.machine.step(event, now);
+        self.carry_out(actions, Some(arrival), now);
     }
 
-    fn step(&mut self, event: Event, arrival: Option<Arrival>, now: Instant) {
-        for action in self.machine.step(event, now) {
-            match action {
-                Action::Forward(signal) => self.forward(signal),
-                Action::KillGroup => {
-                    log::warning(format_args!(
-                        "{} has not ended within {:?}; killing its process group",
-                        self.what, self.around.drain
-                    ));
-                    self.kill_group();
-                }
-                Action::SayReady => {
-                    self.was_ready = true;
-                    log::info(&self.serving);
-                    self.around.systemd.ready(&self.serving);
-                    sys::give_code_back();
-                    if let Some(liveness) = &mut self.liveness {
-                        liveness.begin(now);
+    fn step(&mut self, event: Event) {
+        let now = Instant::now();
+        let actions = self.machine.step(event, now);
+        self.carry_out(actions, None, now);
+    }
+
+    fn carry_out(&mut self, actions: Vec<Action>, arrival: Option<Arrival>, now: Instant) {
+        for action in actions {
+            let step = match action {
+                Action::Fetch => Step::Fetch,
+                Action::RunGates => Step::RunGates,
+                Action::TellGate(signal) => {
+                    self.asked = Some(signal);
+                    // Between two of them the caller sees that everything ends.
+                    if let Some(gate) = &mut self.gate {
+                        gate.tell(signal);
                     }
+                    continue;
                 }
-                Action::SayStopping(cause) => self.say_stopping(cause, arrival),
-                Action::FetchAgain => self.fetch_again = self.hup.take(),
-            }
+                Action::Start(generation, which) => Step::Start(generation, which),
+                Action::Tell(generation, signal) => {
+                    self.tell(generation, signal);
+                    continue;
+                }
+                Action::KillGroup(generation) => {
+                    self.kill(generation);
+                    continue;
+                }
+                Action::Serves(generation) => {
+                    self.serves(generation, now);
+                    Step::Serves(generation)
+                }
+                Action::Fails(generation, why) => {
+                    let life = self.lives.iter_mut().find(|life| life.generation == generation);
+                    if let Some(life) = life {
+                        self.last_answer = life.last_answer.take();
+                    }
+                    Step::Fails(generation, why, self.last_answer.clone())
+                }
+                Action::RoundEnds(end) => Step::RoundEnds(end),
+                Action::SayStopping(cause) => {
+                    self.say_stopping(cause, arrival);
+                    continue;
+                }
+                Action::End(end) => Step::Ended(Outcome {
+                    ending: end.ending,
+                    cause: end.cause,
+                    asked: self.asked,
+                    was_ready: self.was_ready,
+                    last_answer: self.last_answer.take(),
+                }),
+            };
+            self.steps.push_back(step);
         }
+    }
+
+    fn serves(&mut self, generation: Generation, now: Instant) {
+        self.was_ready = true;
+        // Whatever was sent to the one before.
+        self.asked = None;
+        let Some(life) = self.lives.iter_mut().find(|life| life.generation == generation) else {
+            return;
+        };
+        if let Some(liveness) = &mut life.liveness {
+            liveness.begin(now);
+        }
+        life.last_answer = None;
+        if let Some(terminal) = self.around.terminal {
+            terminal.give_to(life.process.pid);
+        }
+        sys::give_code_back();
     }
 
     fn say_stopping(&self, cause: Cause, arrival: Option<Arrival>) {
         let why = match (cause, arrival) {
-            (Cause::NotReady, _) => "not ready in time".to_owned(),
             (Cause::Asked(_), Some(arrival)) => arrival.to_string(),
             (Cause::Asked(signal), None) => signal.to_string(),
+            (Cause::NotReady, _) => "not ready in time".to_owned(),
+            (Cause::Ended(ending), _) => format!("the server has ended: {ending}"),
+            (Cause::NotBack, _) => "neither the new nor the old environment lives".to_owned(),
         };
-        log::info(format_args!("stopping {}: {why}", self.what));
+        // It has stopped by itself, and is alone: there is nothing to say that its end does not.
+        if !matches!(cause, Cause::Ended(_)) || self.lives.len() > 1 {
+            log::info(format_args!("stopping the server: {why}"));
+        }
         self.around.systemd.stopping(&format!("stopping: {why}"));
     }
 
-    fn forward(&mut self, signal: Signal) {
-        if matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT) {
+    fn tell(&mut self, generation: Generation, signal: Signal) {
+        if matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)
+            && self.machine.serving().is_none_or(|serving| serving == generation)
+        {
             self.asked = Some(signal);
         }
-        if let Err(error) = launch::signal(self.process, signal) {
-            log::error(format_args!(
-                "cannot send {signal} to {} (pid {}): {error}",
-                self.what, self.process
-            ));
+        let life = self.lives.iter().find(|life| life.generation == generation);
+        if let Some(life) = life.filter(|life| life.lives()) {
+            log::debug(format_args!("sending {signal} to {generation}"));
+            life.process.tell(signal);
         }
     }
 
-    fn kill_group(&self) {
-        if let Err(error) = launch::kill_group(self.process) {
-            log::error(format_args!(
-                "cannot kill the process group of {} ({}): {error}",
-                self.what, self.process
+    fn kill(&self, generation: Generation) {
+        let life = self.lives.iter().find(|life| life.generation == generation);
+        if let Some(life) = life.filter(|life| life.lives()) {
+            log::warning(format_args!(
+                "{} has not ended within {:?}; killing its process group",
+                life.process.what, self.drain
             ));
+            life.process.kill_group();
         }
     }
 
-    /// Some when the server has ended. Its group is killed while its zombie still holds the group's id.
-    fn reap(&mut self) -> io::Result<Option<Ending>> {
-        match sys::look_at(self.process)? {
-            Some(Change::Ended(ending)) => {
-                self.kill_group();
-                sys::reap(self.process)?;
-                return Ok(Some(ending));
-            }
-            Some(Change::Stopped) => {
-                sys::acknowledge_stop(self.process)?;
-                if let Some(terminal) = self.around.terminal {
-                    terminal.stop_with(self.process);
+    fn look_at_children(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        let mut gone = Vec::new();
+        for life in &mut self.lives {
+            match life.look(now)? {
+                News::Nothing => {}
+                News::Stopped => {
+                    if let Some(terminal) = self.around.terminal {
+                        terminal.stop_with(life.process.pid);
+                    }
                 }
+                News::Gone(ending) => gone.push((life.generation, ending)),
             }
-            None => {}
         }
-        self.more_orphans = reap_orphans(self.process)?;
-        Ok(None)
+        if let Some(end) = self.gate.as_mut().map(Task::look).transpose()?.flatten() {
+            self.gate = None;
+            self.steps.push_back(Step::GateEnded(end));
+        }
+        let living = self.lives.iter().filter(|life| life.lives()).map(|life| life.process.pid);
+        let ours: Vec<Pid> = living.chain(self.gate.as_ref().map(Task::pid)).collect();
+        self.more_orphans = reap_orphans(&ours)?;
+        for (generation, ending) in gone {
+            log::debug(format_args!("{generation} is gone: {ending}"));
+            self.step(Event::Gone(generation, ending));
+            self.lives.retain(|life| life.generation != generation);
+        }
+        Ok(())
     }
 
     fn look_at_readiness(&mut self, now: Instant) {
-        let starting = self.machine.is_starting();
-        match self.readiness.advance(self.process, starting, now) {
-            Some(Answer::Good) => self.step(Event::Ready, None, now),
-            Some(Answer::Bad(reason)) => {
-                log::debug(format_args!("{} is not ready: {reason}", self.what));
-                self.last_answer = Some(reason);
-            }
-            None => {}
+        let coming = self.machine.coming();
+        let lives = self.lives.iter_mut().filter(|life| life.lives());
+        let ready: Vec<Generation> = lives
+            .filter_map(|life| {
+                let starting = Some(life.generation) == coming;
+                life.look_at_readiness(starting, now).then_some(life.generation)
+            })
+            .collect();
+        for generation in ready {
+            self.step(Event::Ready(generation));
         }
     }
 
     fn look_at_liveness(&mut self, now: Instant) {
-        if !self.machine.is_serving() {
+        let serving = self.machine.serving();
+        let Some(life) = self.lives.iter_mut().find(|life| Some(life.generation) == serving) else {
             return;
-        }
-        match self.liveness.as_mut().and_then(|liveness| liveness.advance(now)) {
+        };
+        match life.liveness.as_mut().and_then(|liveness| liveness.advance(now)) {
             Some(Turn::Back) => {
-                log::info(format_args!("{} answers again", self.what));
-                self.around.systemd.status(&self.serving);
+                log::info(format_args!("{} answers again", life.process.what));
+                self.around.systemd.status(&life.status);
             }
             Some(Turn::Silent { reason, misses }) => {
                 log::error(format_args!(
                     "{} does not answer ({reason}), {misses} times in a row",
-                    self.what
+                    life.process.what
                 ));
                 self.around.systemd.status("not answering");
             }
@@ -325,23 +420,17 @@ impl<'a> Supervisor<'a> {
 
     fn keep_manager_patient(&mut self, now: Instant) {
         if self.watchdog_at.is_some_and(|at| at <= now) {
-            if self.liveness.as_ref().is_none_or(Liveness::answers) {
+            let serving = self.machine.serving();
+            let life = self.lives.iter().find(|life| Some(life.generation) == serving);
+            let liveness = life.and_then(|life| life.liveness.as_ref());
+            if liveness.is_none_or(Liveness::answers) {
                 self.around.systemd.alive();
             }
             self.watchdog_at = self.around.systemd.watchdog_every().map(|every| now + every);
         }
-        if self.machine.is_starting() && self.extend_at.is_some_and(|at| at <= now) {
+        if self.is_waited_for() && self.extend_at.is_some_and(|at| at <= now) {
             self.around.systemd.extend();
-            let next = now + EXTENSION / 3;
-            self.extend_at = self.extend_until.is_none_or(|until| next < until).then_some(next);
+            self.extend_at = Some(now + EXTENSION / 3);
         }
     }
-}
-
-/// Rounded up to the millisecond that poll(2) knows, so that it does not wake too early.
-fn timeout(deadline: Option<Instant>) -> PollTimeout {
-    let Some(deadline) = deadline else { return PollTimeout::NONE };
-    let left = deadline.saturating_duration_since(Instant::now());
-    let milliseconds = left.as_micros().div_ceil(1000);
-    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
 }

@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::getpid;
 
 /// The service manager, told how it stands: sd_notify(3). Without one every call does nothing.
@@ -45,6 +46,14 @@ impl Systemd {
 
     pub fn ready(&self, status: &str) {
         self.say(&format!("READY=1\nSTATUS={status}"));
+    }
+
+    /// Answered by `ready`, whatever came of it. Without the time a manager that sent the HUP itself
+    /// would wait for ever: sd_notify(3), Type=notify-reload.
+    pub fn reloading(&self, status: &str) {
+        let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return };
+        let now = Duration::from(now).as_micros();
+        self.say(&format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS={status}"));
     }
 
     pub fn stopping(&self, status: &str) {

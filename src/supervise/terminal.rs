@@ -25,6 +25,11 @@ impl Terminal {
         tcgetpgrp(&self.descriptor).is_err()
     }
 
+    /// The foreground, for one that did not start in it.
+    pub fn give_to(&self, server: Pid) {
+        let _ = tcsetpgrp(&self.descriptor, server);
+    }
+
     pub fn take_back(&self) {
         let _ = tcsetpgrp(&self.descriptor, self.own);
     }

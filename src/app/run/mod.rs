@@ -1,0 +1,79 @@
+//! The command `run`: what is done once, and then the site, which goes on until it ends.
+
+mod asker;
+mod private;
+mod round;
+mod site;
+
+use super::error::Error;
+use super::fetch::{self, Locked};
+use super::prepare::Prepared;
+use crate::config::Overrides;
+use crate::environment;
+use crate::launch::{self, Received, Sockets};
+use crate::log;
+use crate::server;
+use crate::supervise::{
+    Instance, Rules, RuntimeDirectory, Signals, Supervisor, Surroundings, Systemd, Terminal,
+};
+
+use private::Privates;
+use site::Site;
+
+/// Fetches, validates, starts, supervises; the exit code is the server's.
+pub fn run(overrides: Overrides) -> Result<u8, Error> {
+    let inherited = environment::inherited();
+    let received = Received::take(&inherited)?;
+    // Before anything slow begins: an early TERM must not be lost, and must not kill.
+    let signals = Signals::take().map_err(|error| kernel("cannot take signals", error))?;
+    let prepared = Prepared::from(overrides, inherited)?;
+    prepared.require_command()?;
+    prepared.account.require_kill()?;
+
+    let settings = &prepared.settings;
+    let systemd = Systemd::from(&prepared.inherited);
+    let mut sockets = Sockets::new(received, &prepared.account);
+    sockets.bind(&settings.listen)?;
+    let way = server::way(prepared.kind(), &settings.command, sockets.len());
+    let runtime = RuntimeDirectory::open(&settings.name, &prepared.inherited);
+    let known = RuntimeDirectory::well_known(&settings.name, &prepared.inherited);
+    let marked = known.as_ref().or(runtime.as_ref().ok());
+    let _mark = marked.and_then(|place| Instance::mark(place, &sockets.addresses()));
+    let privates = Privates::open(way, runtime, &prepared.account);
+    nix::sys::prctl::set_child_subreaper(true)
+        .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
+    launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
+    ended_early(&signals)?;
+
+    let wanted = fetch::wanted(&prepared)?;
+    let locked = Locked::now();
+    if let Some(warning) = locked.warning() {
+        log::warning(warning);
+    }
+    prepared.judge_command(&wanted.environment, !sockets.is_empty())?;
+    ended_early(&signals)?;
+
+    let terminal = Terminal::open();
+    let around = Surroundings { signals: &signals, systemd: &systemd, terminal: terminal.as_ref() };
+    let strategy = settings.reload.strategy;
+    let rules = Rules {
+        strategy,
+        drain: settings.reload.drain,
+        // To settle is to live for a while: there is nothing to be late for.
+        within: privates.is_asked().then_some(settings.ready.within),
+    };
+    let supervisor = Supervisor::new(around, rules);
+    let site = Site::new(&prepared, &sockets, privates, around, rules, locked, supervisor);
+    site.run(wanted)
+}
+
+fn ended_early(signals: &Signals) -> Result<(), Error> {
+    match signals.asked_to_end() {
+        Some(signal) => Err(Error::Interrupted(signal)),
+        None => Ok(()),
+    }
+}
+
+fn kernel(what: &'static str, error: std::io::Error) -> Error {
+    Error::Kernel { what, error }
+}

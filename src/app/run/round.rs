@@ -1,0 +1,66 @@
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::asker::Asker;
+use crate::app::gates::Gate;
+use crate::environment::{Difference, Environment, KeyInUse};
+use crate::keyring::Carried;
+
+/// From the moment that somebody asks until the site runs as it is wanted, or does not.
+#[derive(Debug)]
+pub(super) struct Round {
+    pub askers: Vec<Asker>,
+    pub begun: Instant,
+    pub key_before: Option<KeyInUse>,
+    pub changes: Vec<Difference>,
+    /// The environments to hand over to, the next one first.
+    pub steps: VecDeque<Environment>,
+    /// What must be remembered when the last one serves.
+    pub carried: Vec<Carried>,
+    pub gates: VecDeque<Gate>,
+    pub failure: Option<Failure>,
+}
+
+/// Why a round came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub message: String,
+    pub code: u8,
+}
+
+impl Round {
+    pub fn begin(askers: Vec<Asker>, key_before: Option<KeyInUse>) -> Round {
+        Round {
+            askers,
+            begun: Instant::now(),
+            key_before,
+            changes: Vec::new(),
+            steps: VecDeque::new(),
+            carried: Vec::new(),
+            gates: VecDeque::new(),
+            failure: None,
+        }
+    }
+
+    /// The environment that runs when all is done.
+    pub fn last(&self) -> Option<&Environment> {
+        self.steps.back()
+    }
+
+    /// What changed, for one line.
+    pub fn changes_shown(&self, key: Option<KeyInUse>) -> String {
+        const MOST: usize = 12;
+        let mut shown: Vec<String> =
+            self.changes.iter().take(MOST).map(ToString::to_string).collect();
+        if let Some(more) = self.changes.len().checked_sub(MOST + 1) {
+            shown.push(format!("and {} more", more + 1));
+        }
+        let prints = (self.key_before, key);
+        if let (Some(before), Some(key)) = prints
+            && before.fingerprint != key.fingerprint
+        {
+            shown.push(format!("key {} -> {}", before.fingerprint, key.fingerprint));
+        }
+        shown.join(", ")
+    }
+}
