@@ -29,6 +29,14 @@ pub enum Error {
     NoInstanceName { config: PathBuf },
     #[error("the address '{address}' is given twice; leave one of them out")]
     AddressTwice { address: Address },
+    #[error(
+        "strategy = \"pause\" in [reload] needs a socket on which requests can wait; give one with --listen, or set strategy = \"restart\""
+    )]
+    PauseWithoutSockets,
+    #[error(
+        "on-hup = \"generate\" in [keys] writes a new key, and no source is an env file that it could be written to; put the key into one, or leave on-hup out"
+    )]
+    NothingToWrite,
 }
 
 /// What a `[[source]]` can be in this version.
@@ -41,7 +49,9 @@ impl Error {
             | Error::NoSource { .. }
             | Error::RemoteOption { .. }
             | Error::NoInstanceName { .. }
-            | Error::AddressTwice { .. } => Exit::Config,
+            | Error::AddressTwice { .. }
+            | Error::PauseWithoutSockets
+            | Error::NothingToWrite => Exit::Config,
             Error::Unreadable(refusal) => refusal.exit(),
             Error::Variable { .. } => Exit::Usage,
         }

@@ -9,11 +9,12 @@ use super::forms::{
     absolute_path, account_name, duration, header_name, header_value, instance_name, octal,
     ready_path, time_limit,
 };
+use super::raw_keys::keys;
 use super::raw_source::{one_of_each_type, source};
 use super::table::{Asked, Document, Table};
-use super::value::{Value, Wrong, boolean, choice, count, form, list, map, some, words};
+use super::value::{Value, Wrong, boolean, choice, form, list, map, some, words};
 use super::{
-    Address, Encoding, EnvironmentSettings, Error, SchemaChoice, ServerKind, SourceSpec, Strategy,
+    Address, EnvironmentSettings, Error, RawKeys, SchemaChoice, ServerKind, SourceSpec, Strategy,
 };
 
 /// The config file as it stands: forms checked, no default filled in.
@@ -35,8 +36,8 @@ pub struct Raw {
     pub reload: RawReload,
     pub environment: EnvironmentSettings,
     pub server: Option<ServerKind>,
-    /// Keys that are in good form and take effect with rotation only, such as `[watch] every`.
-    pub later: Vec<&'static str>,
+    /// None where the file has no such table: with it, though empty, files are watched.
+    pub watch: Option<RawWatch>,
 }
 
 #[derive(Debug, Default)]
@@ -55,19 +56,16 @@ pub struct RawReady {
 }
 
 #[derive(Debug, Default)]
-pub struct RawKeys {
-    pub current: Option<Name>,
-    pub fallbacks: Option<Name>,
-    pub encoding: Option<Encoding>,
-    pub keep: Option<usize>,
-    pub grace: Option<Duration>,
-}
-
-#[derive(Debug, Default)]
 pub struct RawReload {
     pub strategy: Option<Strategy>,
     pub before: Option<Vec<Vec<OsString>>>,
     pub drain: Option<Duration>,
+}
+
+#[derive(Debug, Default)]
+pub struct RawWatch {
+    pub every: Option<Duration>,
+    pub files: Option<bool>,
 }
 
 /// The text of a config file. `file` is for messages only; nothing is opened.
@@ -91,7 +89,6 @@ pub fn keys_known() -> BTreeSet<(String, &'static str)> {
 
 fn read(document: Document<'_>) -> Result<Raw, Error> {
     let mut top = Table::top(document)?;
-    let mut later = Vec::new();
     let raw = Raw {
         name: top.read("name", form("a name", instance_name))?,
         command: top.read("command", words)?,
@@ -105,24 +102,21 @@ fn read(document: Document<'_>) -> Result<Raw, Error> {
         ready: ready(top.table("ready")?)?,
         fetch_within: only(top.table("fetch")?, "within", form(DURATION, time_limit))?,
         manage: only(top.table("django")?, "manage", words)?,
-        keys: keys(top.table("keys")?, &mut later)?,
-        reload: reload(top.table("reload")?, &mut later)?,
+        keys: keys(top.table("keys")?)?,
+        reload: reload(top.table("reload")?)?,
         environment: environment(top.table("environment")?)?,
         server: only(top.table("server")?, "kind", choice(ServerKind::WORDS))?,
-        later: Vec::new(),
+        watch: watch(&mut top)?,
     };
-    if only(top.table("watch")?, "every", form(DURATION, time_limit))?.is_some() {
-        later.push("[watch] every");
-    }
     top.finish()?;
     if raw.group.is_some() && raw.user.is_none() {
         return Err(top.error("'group' needs 'user' beside it".to_owned()));
     }
-    Ok(Raw { later, ..raw })
+    Ok(raw)
 }
 
 pub(super) const PATH: &str = "an absolute path";
-const DURATION: &str = "a duration in quotes, such as \"60s\"";
+pub(super) const DURATION: &str = "a duration in quotes, such as \"60s\"";
 const MODE: &str = "an octal mode in quotes, such as \"0022\"";
 
 /// A table of one key.
@@ -157,32 +151,7 @@ fn ready(mut table: Table<'_>) -> Result<RawReady, Error> {
     Ok(ready)
 }
 
-fn keys(mut table: Table<'_>, later: &mut Vec<&'static str>) -> Result<RawKeys, Error> {
-    let keys = RawKeys {
-        current: table.read("current", variable)?,
-        fallbacks: table.read("fallbacks", variable)?,
-        encoding: table
-            .read("encoding", choice(&[("comma", Encoding::Comma), ("json", Encoding::Json)]))?,
-        keep: table.read("keep", count(1, 100))?,
-        grace: table.read("grace", form(DURATION, duration))?,
-    };
-    let rotation = [
-        ("[keys] grace", keys.grace.is_some()),
-        ("[keys] every", table.read("every", form(DURATION, time_limit))?.is_some()),
-        ("[keys] hosts", table.read("hosts", hosts)?.is_some()),
-        ("[keys] on-hup", table.read("on-hup", choice(&[("generate", ())]))?.is_some()),
-        ("[keys] write-back", table.read("write-back", boolean)?.is_some()),
-        ("[keys] history", table.read("history", boolean)?.is_some()),
-    ];
-    later.extend(rotation.into_iter().filter(|(_, given)| *given).map(|(key, _)| key));
-    table.finish()?;
-    if keys.current.is_some() && keys.current == keys.fallbacks {
-        return Err(table.error("'current' and 'fallbacks' in [keys] are the same".to_owned()));
-    }
-    Ok(keys)
-}
-
-fn reload(mut table: Table<'_>, later: &mut Vec<&'static str>) -> Result<RawReload, Error> {
+fn reload(mut table: Table<'_>) -> Result<RawReload, Error> {
     let strategy = choice(&[
         ("hand-over", Strategy::HandOver),
         ("pause", Strategy::Pause),
@@ -194,10 +163,22 @@ fn reload(mut table: Table<'_>, later: &mut Vec<&'static str>) -> Result<RawRelo
         drain: table.read("drain", form(DURATION, duration))?,
     };
     table.finish()?;
-    if reload.strategy.is_some() {
-        later.push("[reload] strategy");
-    }
     Ok(reload)
+}
+
+fn watch(top: &mut Table<'_>) -> Result<Option<RawWatch>, Error> {
+    let given = top.has("watch");
+    let mut table = top.table("watch")?;
+    let watch = RawWatch {
+        every: table.read("every", form(DURATION, time_limit))?,
+        files: table.read("files", boolean)?,
+    };
+    table.finish()?;
+    if watch.files == Some(false) && watch.every.is_none() {
+        let message = "[watch] with files = false looks at nothing; give 'every', or leave it out";
+        return Err(table.error(message.to_owned()));
+    }
+    Ok(given.then_some(watch))
 }
 
 fn environment(mut table: Table<'_>) -> Result<EnvironmentSettings, Error> {
@@ -226,15 +207,6 @@ fn schema(text: &str) -> Result<SchemaChoice, &'static str> {
             .map(SchemaChoice::File)
             .map_err(|_| "expected \"django\" or an absolute path"),
     }
-}
-
-/// Several hosts read the document, or one alone.
-fn hosts(value: &Value<'_>) -> Result<(), Wrong> {
-    let many = choice(&[("many", ())])(value).is_ok();
-    if many || count(1, u16::MAX)(value).is_ok() {
-        return Ok(());
-    }
-    Err(Wrong::at(value, "expected \"many\", or 1"))
 }
 
 pub(super) fn variable(value: &Value<'_>) -> Result<Name, Wrong> {

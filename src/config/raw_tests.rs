@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Credentials, Inherited, Selection, SourceKind};
+use crate::config::{Credentials, Hosts, Inherited, OnHup, Selection, SourceKind};
 use crate::exit::Exit;
 
 fn good(text: &str) -> Raw {
@@ -140,10 +140,11 @@ fn the_whole_example_parses() {
     assert_eq!(raw.manage, Some(words(&["/srv/example/venv/bin/python", "manage.py"])));
     assert_eq!((raw.keys.keep, raw.keys.grace), (Some(5), Some(Duration::from_secs(14 * 86400))));
     assert_eq!(raw.reload.before, Some(Vec::new()));
-    assert_eq!(
-        raw.later,
-        ["[keys] grace", "[keys] every", "[keys] hosts", "[reload] strategy", "[watch] every"]
-    );
+    assert_eq!((raw.keys.hosts, raw.keys.on_hup), (Some(Hosts::Many), None));
+    assert_eq!(raw.keys.every, Some(Duration::from_secs(90 * 86400)));
+    assert_eq!(raw.reload.strategy, Some(Strategy::HandOver));
+    let watch = raw.watch.unwrap();
+    assert_eq!((watch.every, watch.files), (Some(Duration::from_secs(300)), None));
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn the_rest_of_the_contract_parses() {
         [keys]
         hosts = 1
         on-hup = "generate"
-        write-back = false
+        write-back = true
         history = true
         [reload]
         before = [["python", "manage.py", "migrate", "--check"]]
@@ -170,17 +171,21 @@ fn the_rest_of_the_contract_parses() {
         allow = ["PYTHONPATH"]
         [server]
         kind = "uwsgi"
+        [watch]
         "#,
     );
     assert_eq!((raw.name.as_deref(), raw.schema), (Some("site"), Some(SchemaChoice::Django)));
     assert_eq!((raw.umask, raw.listen.mode), (Some(0o27), Some(0o600)));
-    assert_eq!(raw.later, ["[keys] hosts", "[keys] on-hup", "[keys] write-back", "[keys] history"]);
+    assert_eq!((raw.keys.hosts, raw.keys.on_hup), (Some(Hosts::One), Some(OnHup::Generate)));
+    assert_eq!((raw.keys.write_back, raw.keys.history), (Some(true), Some(true)));
+    assert_eq!(raw.watch.unwrap().files, None);
     assert_eq!(raw.reload.before.unwrap()[0].len(), 4);
     assert_eq!(raw.environment.set["EMPTY"], "");
     assert!(raw.environment.clear && raw.environment.unset.contains("LANG"));
     assert!(raw.environment.keep.contains("PATH") && raw.environment.allow.contains("PYTHONPATH"));
     assert_eq!(raw.server, Some(ServerKind::Uwsgi));
-    assert!(good("").sources.is_empty());
+    let empty = good("");
+    assert!(empty.sources.is_empty() && empty.watch.is_none());
 }
 
 #[test]
@@ -278,6 +283,32 @@ fn wrong_values_are_named_by_kind_and_never_shown() {
             "2:12: 'encoding' in [keys]: expected \"comma\" or \"json\"; did you mean \"json\"?",
         ),
         ("[keys]\nhosts = \"canary\"", "2:9: 'hosts' in [keys]: expected \"many\", or 1"),
+        ("[keys]\nhosts = 2", "2:9: 'hosts' in [keys]: expected \"many\", or 1"),
+        (
+            "[keys]\nfallbacks = \"DJANGO_SECRET_KEY_NEXT\"\ncurrent = \"DJANGO_SECRET_KEY\"",
+            "1:1: 'fallbacks' in [keys] is where rotation stages the next key; name another \
+             variable",
+        ),
+        (
+            "[keys]\nfallbacks = \"KEYBEARER_ROTATION\"",
+            "1:1: 'current' or 'fallbacks' in [keys] begins with KEYBEARER_, and such a variable \
+             never reaches the site; name the one that the settings read",
+        ),
+        (
+            "[keys]\non-hup = \"generate\"\nhosts = \"many\"",
+            "1:1: on-hup = \"generate\" in [keys] rotates at once, and with hosts = \"many\" the \
+             other hosts would not know the key; leave it out and use keybearer rotate, or set \
+             hosts = 1",
+        ),
+        (
+            "[keys]\non-hup = \"generate\"\nwrite-back = false",
+            "1:1: on-hup = \"generate\" in [keys] writes the new key to its document; leave out \
+             write-back = false, or on-hup",
+        ),
+        (
+            "[watch]\nfiles = false",
+            "1:1: [watch] with files = false looks at nothing; give 'every', or leave it out",
+        ),
         (
             "[watch]\nevery = 5",
             "2:9: 'every' in [watch]: expected a duration in quotes, such as \"60s\", found an integer",

@@ -9,8 +9,8 @@ use crate::log;
 
 use super::table::Document;
 use super::{
-    AccountSpec, Error, Keys, Listen, Overrides, Raw, Ready, Reload, SchemaChoice, Selection,
-    Settings, SourceKind, SourceOption, SourceSpec, forms, parse, variables,
+    AccountSpec, Error, Keys, Listen, OnHup, Overrides, Raw, RawKeys, Ready, Reload, SchemaChoice,
+    Selection, Settings, SourceKind, SourceOption, SourceSpec, Watch, forms, parse, variables,
 };
 
 /// Where the config file is looked for when none is named.
@@ -71,6 +71,7 @@ fn resolve_in(
     {
         return Err(Error::AddressTwice { address });
     }
+    let keys = keys(raw.keys, &sources, config_file.as_deref(), &mut warnings)?;
     // A group in the file is that of the file's user; it goes with it.
     let account =
         given.user.or_else(|| raw.user.map(|user| AccountSpec { user, group: raw.group }));
@@ -98,19 +99,16 @@ fn resolve_in(
         },
         fetch_within: raw.fetch_within.unwrap_or(Duration::from_secs(30)),
         manage: raw.manage,
-        keys: Keys {
-            current: raw.keys.current,
-            fallbacks: raw.keys.fallbacks,
-            encoding: raw.keys.encoding.unwrap_or_default(),
-            keep: raw.keys.keep.unwrap_or(5),
-            // Django's SESSION_COOKIE_AGE.
-            grace: raw.keys.grace.unwrap_or(Duration::from_secs(14 * 24 * 3600)),
-        },
+        keys,
         reload: Reload {
-            strategy: raw.reload.strategy.unwrap_or_default(),
+            strategy: raw.reload.strategy,
             before: raw.reload.before.unwrap_or_default(),
             drain: raw.reload.drain.unwrap_or(Duration::from_secs(35)),
         },
+        watch: raw.watch.map_or_else(Watch::default, |watch| Watch {
+            every: watch.every,
+            files: watch.files.unwrap_or(true),
+        }),
         environment: raw.environment,
         warnings,
     })
@@ -130,21 +128,47 @@ fn config_file(config_directory: &Path, given: &Overrides) -> Option<PathBuf> {
     }
 }
 
-/// The file's text and what it says; what waits for rotation is one warning a key.
+/// The defaults of `[keys]`, and what the sources cannot do.
+fn keys(
+    raw: RawKeys,
+    sources: &[SourceSpec],
+    config_file: Option<&Path>,
+    warnings: &mut Vec<String>,
+) -> Result<Keys, Error> {
+    let default = Keys::default();
+    let keys = Keys {
+        current: raw.current,
+        fallbacks: raw.fallbacks,
+        encoding: raw.encoding.unwrap_or_default(),
+        keep: raw.keep.unwrap_or(default.keep),
+        grace: raw.grace.unwrap_or(default.grace),
+        every: raw.every.unwrap_or(default.every),
+        hosts: raw.hosts,
+        on_hup: raw.on_hup.unwrap_or_default(),
+        write_back: raw.write_back,
+        history: raw.history.unwrap_or_default(),
+    };
+    let has_file = sources.iter().any(|source| matches!(source.kind, SourceKind::EnvFile { .. }));
+    if keys.on_hup == OnHup::Generate && !has_file {
+        return Err(Error::NothingToWrite);
+    }
+    if let Some(file) = config_file.filter(|_| keys.history) {
+        warnings.push(format!(
+            "'{}': [keys] history has no effect: local sources keep none; take it out",
+            file.display()
+        ));
+    }
+    Ok(keys)
+}
+
+/// The file's text and what it says.
 fn read(file: &Path, warnings: &mut Vec<String>) -> Result<Raw, Error> {
     let bytes = contents(file, warnings)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
         Document { text: &text, file, asked: None }.error(text.len(), "not UTF-8".to_owned())
     })?;
-    let raw = parse(text, file)?;
-    warnings.extend(raw.later.iter().map(|key| {
-        format!(
-            "'{}': {key} takes effect with rotation, which this version does not do yet",
-            file.display()
-        )
-    }));
-    Ok(raw)
+    parse(text, file)
 }
 
 // merged: files::read

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Address, ServerKind, Strategy};
+use crate::config::{Address, Hosts, ServerKind};
 use crate::exit::Exit;
 use crate::log;
 
@@ -74,7 +74,10 @@ fn defaults() {
     assert_eq!(settings.ready.settle, Duration::from_secs(3));
     assert_eq!(settings.fetch_within, Duration::from_secs(30));
     assert_eq!(settings.reload.drain, Duration::from_secs(35));
-    assert_eq!(settings.reload.strategy, Strategy::HandOver);
+    assert_eq!((settings.reload.strategy, settings.keys.hosts), (None, None));
+    assert_eq!(settings.keys.every, Duration::from_secs(90 * 86400));
+    assert_eq!((settings.keys.on_hup, settings.keys.write_back), (OnHup::Fetch, None));
+    assert_eq!(settings.watch, Watch { every: None, files: false });
     assert_eq!(settings.keys.keep, 5);
     assert_eq!(settings.keys.grace, Duration::from_secs(1_209_600));
     assert_eq!(etc.level(&Overrides::default(), &[]), log::Level::Info);
@@ -92,13 +95,8 @@ fn flag_beats_variable_beats_file() {
     assert_eq!(only_env_file(&settings), Path::new("/file.env"));
     assert_eq!(settings.account.unwrap().group.as_deref(), Some("www-data"));
     assert_eq!(settings.ready.path.as_deref(), Some("/file"));
-    assert_eq!(
-        settings.warnings,
-        [format!(
-            "'{}': [watch] every takes effect with rotation, which this version does not do yet",
-            etc.0.join("keybearer.toml").display()
-        )]
-    );
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    assert_eq!(settings.watch, Watch { every: Some(Duration::from_secs(300)), files: true });
 
     let variables = [
         ("KEYBEARER_ENV_FILE", "/variable.env"),
@@ -157,6 +155,39 @@ fn the_name_comes_from_the_flag_the_file_or_its_stem() {
     );
     let flags = Overrides { name: Some("shop".to_owned()), ..Overrides::default() };
     assert_eq!(etc.resolve(flags, &[]).unwrap().config_file, Some(etc.0.join("shop.toml")));
+}
+
+#[test]
+fn what_local_sources_cannot_do() {
+    let source = "[[source]]\ntype = \"environment\"\nnames = [\"SECRET_KEY\"]\n";
+    let generate = format!("{source}[keys]\non-hup = \"generate\"\n");
+    let history = format!("{source}[keys]\nhistory = true\n[watch]\nfiles = false\nevery = \"1m\"");
+    let etc = Etc::new("cannot", &[("a.toml", &generate), ("b.toml", &history)]);
+    let with = |config: &str, sources| {
+        let config = Some(etc.0.join(config));
+        etc.resolve(Overrides { config, sources, ..Overrides::default() }, &[])
+    };
+    let error = with("a.toml", Vec::new()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "on-hup = \"generate\" in [keys] writes a new key, and no source is an env file that it \
+         could be written to; put the key into one, or leave on-hup out"
+    );
+    assert_eq!(error.exit(), Exit::Config);
+    let settings = with("a.toml", env_file("/a.env")).unwrap();
+    assert_eq!(settings.keys.on_hup, OnHup::Generate);
+
+    let settings = with("b.toml", Vec::new()).unwrap();
+    assert_eq!(
+        settings.warnings,
+        [format!(
+            "'{}': [keys] history has no effect: local sources keep none; take it out",
+            etc.0.join("b.toml").display()
+        )]
+    );
+    assert_eq!(settings.watch, Watch { every: Some(Duration::from_secs(60)), files: false });
+    let hosts = |given| Hosts::or_default(given, &settings.sources[0].kind);
+    assert_eq!((hosts(None), hosts(Some(Hosts::Many))), (Hosts::One, Hosts::Many));
 }
 
 #[test]

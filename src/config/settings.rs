@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::secrets::Name;
 
-use super::{Address, ServerKind};
+use super::{Address, Hosts, ServerKind, Strategy};
 
 #[derive(Debug)]
 pub struct Settings {
@@ -32,9 +32,10 @@ pub struct Settings {
     pub manage: Option<Vec<OsString>>,
     pub keys: Keys,
     pub reload: Reload,
+    pub watch: Watch,
     pub environment: EnvironmentSettings,
-    /// Things to say once the log stands: unknown `KEYBEARER_*` variables, keys of the config that
-    /// wait for a later version.
+    /// Things to say once the log stands: unknown `KEYBEARER_*` variables, keys of the config that have
+    /// no effect.
     pub warnings: Vec<String>,
 }
 
@@ -145,6 +146,44 @@ pub struct Keys {
     pub encoding: Encoding,
     pub keep: usize,
     pub grace: Duration,
+    /// How old a key may get: what `rotate --due` goes by.
+    pub every: Duration,
+    /// None: by the source that the key turns out to come from; see [`Hosts::or_default`].
+    pub hosts: Option<Hosts>,
+    pub on_hup: OnHup,
+    /// Whether a key that is carried goes into the document. None: into a local file.
+    pub write_back: Option<bool>,
+    /// Fallbacks from a store's own history; local sources have none.
+    pub history: bool,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        Keys {
+            current: None,
+            fallbacks: None,
+            encoding: Encoding::default(),
+            keep: 5,
+            // Django's SESSION_COOKIE_AGE.
+            grace: 14 * DAY,
+            every: 90 * DAY,
+            hosts: None,
+            on_hup: OnHup::default(),
+            write_back: None,
+            history: false,
+        }
+    }
+}
+
+/// What SIGHUP does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnHup {
+    /// Reads the sources again and takes over what changed.
+    #[default]
+    Fetch,
+    /// Rotates: the whole cycle with a new key.
+    Generate,
 }
 
 /// How a list is written into one variable.
@@ -157,17 +196,19 @@ pub enum Encoding {
 
 #[derive(Debug, Clone)]
 pub struct Reload {
-    pub strategy: Strategy,
+    /// None: by the sockets; see [`Strategy::or_default`].
+    pub strategy: Option<Strategy>,
     pub before: Vec<Vec<OsString>>,
     pub drain: Duration,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Strategy {
-    #[default]
-    HandOver,
-    Pause,
-    Restart,
+/// When to look at the sources without being asked. The default is never.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Each host has looked within this time.
+    pub every: Option<Duration>,
+    /// Local files: as soon as they change.
+    pub files: bool,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -75,6 +75,11 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// Whether the key is there, and was not read yet.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// A table below this one; an empty one where it is not there.
     pub fn table(&mut self, key: &'static str) -> Result<Table<'a>, Error> {
         let label = format!("[{key}]");

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -22,13 +21,7 @@ fn name(text: &str) -> Name {
 }
 
 fn keys() -> Keys {
-    Keys {
-        current: None,
-        fallbacks: None,
-        encoding: Encoding::Comma,
-        keep: 5,
-        grace: Duration::from_secs(1),
-    }
+    Keys::default()
 }
 
 fn fetched<T: AsRef<str>>(pairs: &[(&str, T)]) -> Fetched {

@@ -269,15 +269,21 @@ fn a_config_file_that_cannot_be_believed_or_read() {
 }
 
 #[test]
-fn what_waits_for_rotation_is_warned_about() {
+fn what_no_source_can_do() {
     let bench = Bench::new();
     bench.env_file(&format!("SECRET_KEY={KEY}\nDATABASE_URL=sqlite:////srv/db\n"));
-    let config = bench.config(
-        "[[source]]\ntype = \"env-file\"\npath = \"{dir}/site.env\"\n[watch]\nevery = \"5m\"\n",
-    );
-    let warning = "keybearer: warning: '{dir}/site.toml': [watch] every takes effect with \
-                   rotation, which this version does not do yet";
+    let source = "[[source]]\ntype = \"env-file\"\npath = \"{dir}/site.env\"\n";
+    let config =
+        bench.config(&format!("{source}[keys]\nhistory = true\n[watch]\nevery = \"5m\"\n"));
+    let warning = "keybearer: warning: '{dir}/site.toml': [keys] history has no effect: local \
+                   sources keep none; take it out";
     bench.exec([Path::new("--config"), &config]).run().expect_code(0).expect_stderr(warning);
+    let config =
+        bench.config(&format!("{source}[keys]\nhosts = \"many\"\non-hup = \"generate\"\n"));
+    let line = "keybearer: '{dir}/site.toml':4:1: on-hup = \"generate\" in [keys] rotates at once, \
+                and with hosts = \"many\" the other hosts would not know the key; leave it out and \
+                use keybearer rotate, or set hosts = 1";
+    bench.exec([Path::new("--config"), &config]).run().expect_refusal(78, line);
 }
 
 #[test]

@@ -195,8 +195,7 @@ fn every_block_is_read_by_its_own_reader() {
     for Block { info, text } in all_blocks() {
         match info.as_str() {
             "toml config" | "toml config part" => {
-                let raw = config::parse(&text, nowhere).unwrap_or_else(|e| panic!("{e}\n{text}"));
-                assert!(raw.later.is_empty(), "{:?} does nothing yet\n{text}", raw.later);
+                config::parse(&text, nowhere).unwrap_or_else(|e| panic!("{e}\n{text}"));
             }
             "toml schema" => {
                 schema::Schema::parse(&text, nowhere).unwrap_or_else(|e| panic!("{e}\n{text}"));

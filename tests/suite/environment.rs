@@ -161,7 +161,7 @@ fn a_staged_key_and_the_rotations_notes_in_a_source_stay_out() {
     let staged = "Yq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO8";
     let env_file = bench.file(
         "other.env",
-        format!("SECRET_KEY={KEY}\nSECRET_KEY_NEXT={staged}\nKEYBEARER_ROTATION='{{}}'\nA=1\n"),
+        format!("SECRET_KEY={KEY}\nSECRET_KEY_NEXT={staged}\nKEYBEARER_ROTATION='{{\"version\":1}}'\nA=1\n"),
         0o600,
     );
     let run = bench.keybearer(["run", "--env-file"]).arg(env_file).user_flags();

@@ -255,7 +255,7 @@ fn names_that_steer_the_loader_and_the_interpreter() {
 fn keybearers_own_names_and_the_rotations() {
     let bench = Bench::new();
     let secrets = format!(
-        "{WITH_DATABASE}KEYBEARER_USER=root\nKEYBEARER_ROTATION={{}}\nSECRET_KEY_NEXT={KEY}\n"
+        "{WITH_DATABASE}KEYBEARER_USER=root\nKEYBEARER_ROTATION='{{\"version\":1}}'\nSECRET_KEY_NEXT={KEY}x\n"
     );
     let warning = "KEYBEARER_USER {in} never reaches the site, dropped; it belongs into \
                    keybearer's own environment";

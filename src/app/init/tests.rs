@@ -46,7 +46,6 @@ fn the_starter_is_complete_and_parses() {
     assert_eq!(raw.schema, Some(SchemaChoice::File(schema.clone())));
     assert_eq!(raw.sources[0].kind, SourceKind::EnvFile { path: env.clone() });
     assert_eq!((raw.user.as_deref(), raw.group.as_deref()), (Some("root"), Some("root")));
-    assert!(raw.later.is_empty());
     toml::de::DeTable::parse(&fs::read_to_string(&schema).unwrap()).unwrap();
 
     let text = fs::read_to_string(&env).unwrap();

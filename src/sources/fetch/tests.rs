@@ -2,10 +2,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::time::Duration;
 
 use super::*;
-use crate::config::{Credentials, Encoding, Inherited, Selection};
+use crate::config::{Credentials, Inherited, Selection};
 use crate::exit::Exit;
 use crate::files::scratch::Scratch;
 
@@ -42,14 +41,7 @@ fn fetch(
     inherited: &BTreeMap<OsString, OsString>,
     credentials_directory: Option<&Path>,
 ) -> Result<Fetched, Error> {
-    let keys = Keys {
-        current: None,
-        fallbacks: None,
-        encoding: Encoding::Comma,
-        keep: 5,
-        grace: Duration::ZERO,
-    };
-    super::fetch(specs, &keys, inherited, credentials_directory)
+    super::fetch(specs, &Keys::default(), inherited, credentials_directory)
 }
 
 /// The message and the exit code; never a value.

@@ -68,13 +68,7 @@ fn entry(text: &str) -> Option<(Name, Entry)> {
 }
 
 fn check_values(entries: &BTreeMap<Name, Entry>, schema: &Schema, encoding: Encoding) {
-    let keys = Keys {
-        current: None,
-        fallbacks: None,
-        encoding,
-        keep: 5,
-        grace: Duration::from_secs(14 * 86400),
-    };
+    let keys = Keys { encoding, ..Keys::default() };
     let fetched = Fetched { entries: copied(entries), ..Fetched::default() };
     match schema::validate(fetched, schema, &keys, &BTreeSet::new()) {
         Ok(validated) => {
