@@ -8,7 +8,7 @@ mod site;
 use super::error::Error;
 use super::fetch::{self, Locked};
 use super::prepare::Prepared;
-use crate::config::Overrides;
+use crate::config::{Overrides, Strategy};
 use crate::environment;
 use crate::launch::{self, Received, Sockets};
 use crate::log;
@@ -55,7 +55,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
 
     let terminal = Terminal::open();
     let around = Surroundings { signals: &signals, systemd: &systemd, terminal: terminal.as_ref() };
-    let strategy = settings.reload.strategy;
+    let strategy = Strategy::or_default(settings.reload.strategy, !sockets.is_empty())?;
     let rules = Rules {
         strategy,
         drain: settings.reload.drain,
