@@ -20,16 +20,27 @@
 
 mod carried;
 mod document;
+mod due;
 mod keys;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod policy;
+#[cfg(test)]
+mod properties;
 mod record;
+mod refused;
+mod step;
+pub mod steps;
+#[cfg(test)]
+mod steps_tests;
 
 pub use carried::Carried;
 pub use document::Document;
+pub use due::{Due, due};
 pub use keys::Keys;
 pub use plan::{Plan, plan};
 pub use policy::Policy;
 pub use record::{Dated, NotARecord, Record, Staged};
+pub use refused::Refused;
+pub use step::Step;
