@@ -1,7 +1,7 @@
 //! Random histories: steps and hands change the document, hosts fetch it and take it over in whole or
 //! in part, time passes. What must hold of every plan on the way is said in `check`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -74,6 +74,22 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (1..5usize).prop_map(Event::Keep),
         1 => any::<bool>().prop_map(Event::Overlap),
         1 => Just(Event::Restart),
+    ]
+}
+
+/// Nothing that takes a key away.
+fn harmless() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        2 => key().prop_map(Event::Prepare),
+        2 => Just(Event::Promote),
+        1 => Just(Event::Retire),
+        1 => Just(Event::Abort),
+        3 => key().prop_map(|key| Event::Edit(Hand::Current(key))),
+        1 => prop::option::of(key()).prop_map(|key| Event::Edit(Hand::Next(key))),
+        8 => (0..4usize).prop_map(Event::Round),
+        1 => Just(Event::Carry),
+        3 => (0..6 * DAY).prop_map(Event::Pass),
+        1 => any::<bool>().prop_map(Event::Overlap),
     ]
 }
 
@@ -267,7 +283,7 @@ impl World {
             prop_assert!(resumed.steps.len() <= left, "{:?}, then {:?}", plan, resumed);
             let end = resumed.steps.last().or(Some(stands));
             prop_assert!(end.zip(last).is_some_and(|(end, last)| end.same(last)), "{:?}", resumed);
-            prop_assert!(carried.len() + 1 >= resumed.carried.len());
+            prop_assert_eq!(&resumed.carried, &plan.carried);
         }
         // In another order it is the same, and the current key may be repeated.
         if let Some(last) = last {
@@ -325,6 +341,34 @@ proptest! {
             world.happen(event)?;
         }
         world.round(0)?;
+    }
+
+    /// Whatever is done to the document short of taking a key out of it, and whenever it is taken over:
+    /// a signature made here is good for the time of grace.
+    #[test]
+    fn nobody_is_logged_out(events in prop::collection::vec(harmless(), 1..60)) {
+        let mut world = World::new();
+        world.policy.keep = 100;
+        let mut signed: BTreeMap<String, Moment> = BTreeMap::new();
+        for event in events {
+            // Whoever overwrites a key that does not run here takes it out.
+            let runs = world.running.as_ref().map(|running| &running.current);
+            if matches!(event, Event::Edit(Hand::Current(_))) && runs != Some(&world.document.current)
+            {
+                continue;
+            }
+            world.happen(event)?;
+            let now = world.policy.now;
+            let Some(running) = &world.running else { continue };
+            signed.insert(running.current.expose().to_owned(), now);
+            let plan = world.plan(Some(running), &world.carried);
+            let last = plan.steps.last().unwrap_or(running);
+            for (key, at) in &signed {
+                let over = *at + GRACE - Duration::from_secs(3_600) < now;
+                let key = Secret::new(key.clone());
+                prop_assert!(over || last.verifies(&key), "{} {:?}", key.expose(), last);
+            }
+        }
     }
 
     /// What `rotate` does, each step taken over before the next: one hand-over at a time, and on no
