@@ -14,6 +14,12 @@ pub struct Document {
 }
 
 impl Document {
+    /// The staged key, where it can be promoted: one that signs already, or that was revoked, is none.
+    pub fn staged(&self) -> Option<&Secret> {
+        let revoked = |key: &Secret| self.record.is_revoked(key.fingerprint());
+        self.next.as_ref().filter(|next| **next != self.current && !revoked(next))
+    }
+
     pub fn duplicate(&self) -> Document {
         Document {
             current: self.current.duplicate(),

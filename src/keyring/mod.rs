@@ -8,7 +8,8 @@
 //!   know is first put among the fallbacks, and signs in a second hand-over. A revoked key waits for
 //!   nobody: the new one signs at once, and everybody signs in again.
 //! - A key that signed here, and that the document does not have, is carried for the time of grace.
-//!   What the document has is kept and dropped as the document says.
+//!   What the document has is kept and dropped as the document says, except that a host which took a
+//!   promotion over more than an hour late carries the old key for as long as its own users need it.
 //! - The fallbacks are, in this order: the key in use, where it is about to be replaced; the staged
 //!   one; those carried, the newest first; the document's. None of them twice, none that signs, none
 //!   that was revoked, none past its time, and of too many the last ones go. A key in use has no time
@@ -20,16 +21,27 @@
 
 mod carried;
 mod document;
+mod due;
 mod keys;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod policy;
+#[cfg(test)]
+mod properties;
 mod record;
+mod refused;
+mod step;
+pub mod steps;
+#[cfg(test)]
+mod steps_tests;
 
 pub use carried::Carried;
 pub use document::Document;
+pub use due::{Due, due};
 pub use keys::Keys;
 pub use plan::{Plan, plan};
 pub use policy::Policy;
 pub use record::{Dated, NotARecord, Record, Staged};
+pub use refused::Refused;
+pub use step::Step;

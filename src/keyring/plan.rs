@@ -1,5 +1,10 @@
+use std::time::Duration;
+
 use super::{Carried, Document, Keys, Policy};
 use crate::secrets::Secret;
+
+/// A host that takes a promotion over within this time is not late: a key need not be carried for it.
+const LATE: Duration = Duration::from_secs(3_600);
 
 /// How the wanted keys come in.
 #[derive(Debug, PartialEq, Eq)]
@@ -91,7 +96,8 @@ fn keys(first: Option<&Secret>, signed: &[Carried], wanted: &Document, policy: P
 
 /// Of the keys that signed here those that are still verified, less those among the document's
 /// fallbacks: these are its own to keep and to drop. One stays with us where the document alone would
-/// not give it a place. A staged key that signed here stays too, because it may be aborted.
+/// not give it a place, or not for as long: it counts from the promotion, and this host may have taken
+/// that over late. A staged key that signed here stays too, because it may be aborted.
 fn remember(signed: Vec<Carried>, wanted: &Document, policy: Policy) -> Vec<Carried> {
     let settled = keys(None, &signed, wanted, policy);
     let mut carried: Vec<Carried> =
@@ -99,7 +105,9 @@ fn remember(signed: Vec<Carried>, wanted: &Document, policy: Policy) -> Vec<Carr
     for key in &wanted.fallbacks {
         let Some(at) = carried.iter().position(|carried| carried.key == *key) else { continue };
         let held = carried.remove(at);
-        if !keys(None, &carried, wanted, policy).same(&settled) {
+        let until = wanted.record.until(key.fingerprint());
+        let long_enough = until.is_none_or(|until| until + LATE >= held.until);
+        if !long_enough || !keys(None, &carried, wanted, policy).same(&settled) {
             carried.insert(at, held);
         }
     }

@@ -137,6 +137,23 @@ fn the_key_in_use_has_no_time_yet_whatever_the_document_says() {
     assert!(steps("new:old", &wanted, &plan.carried, POLICY).is_empty());
 }
 
+/// The document counts from the promotion, the users of this host from its own last signature.
+#[test]
+fn a_host_that_is_late_carries_the_key_for_longer_than_the_document_keeps_it() {
+    let hour = Duration::from_secs(3_600);
+    let mut wanted = document("new:old");
+    let mut carried_after = |promoted: Moment| {
+        wanted.record.fallbacks = vec![dated("old", promoted + POLICY.grace)];
+        plan(Some(&keys("old:new")), &wanted, &[], POLICY).carried
+    };
+    assert_eq!(carried_after(NOW - hour), []);
+    let late = carried_after(NOW - hour - Duration::from_secs(1));
+    assert_eq!(late, [carried("old", NOW + POLICY.grace)]);
+    // The document's time is over, this host's is not.
+    let later = Policy { now: NOW + POLICY.grace, ..POLICY };
+    assert!(steps("new:old", &wanted, &late, later).is_empty());
+}
+
 #[test]
 fn with_too_many_the_key_in_use_stays_then_the_staged_one_then_the_rest_in_order() {
     let wanted = staged("new:a b c", "next");

@@ -68,6 +68,11 @@ impl Record {
         self.until(key).is_some_and(|until| until < now)
     }
 
+    /// What is known of the staged key.
+    pub fn staged(&self, key: Fingerprint) -> Option<Staged> {
+        self.staged.filter(|staged| staged.key == key)
+    }
+
     /// Since when this key signs, where that is known.
     pub fn since(&self, key: Fingerprint) -> Option<Moment> {
         self.current.filter(|dated| dated.key == key).map(|dated| dated.at)
