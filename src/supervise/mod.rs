@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod children;
+mod file_watch;
 mod heard;
 mod instance;
 mod liveness;
@@ -16,6 +17,7 @@ mod signals;
 mod supervisor;
 mod systemd;
 mod terminal;
+mod watch;
 
 pub use heard::Heard;
 pub use instance::Instance;
@@ -28,3 +30,4 @@ pub use signals::{Arrival, Signals};
 pub use supervisor::{Outcome, Step, Supervisor, Surroundings};
 pub use systemd::Systemd;
 pub use terminal::Terminal;
+pub use watch::Watch;
