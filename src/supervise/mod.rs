@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod children;
+mod file_watch;
 mod generation;
 mod heard;
 mod instance;
@@ -21,6 +22,7 @@ mod systemd;
 mod task;
 mod terminal;
 mod wait;
+mod watch;
 
 pub use generation::Generation;
 pub use heard::Heard;
@@ -36,3 +38,4 @@ pub use supervisor::{Outcome, Step, Supervisor, Surroundings};
 pub use systemd::Systemd;
 pub use task::{Task, TaskEnd};
 pub use terminal::Terminal;
+pub use watch::Watch;
