@@ -24,6 +24,7 @@ pub mod sources;
 pub mod schema;
 pub mod environment;
 pub mod server;
+pub mod instance;
 pub mod launch;
 pub mod supervise;
 pub mod cli;

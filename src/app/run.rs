@@ -9,12 +9,13 @@ use super::prepare::Prepared;
 use crate::account::Account;
 use crate::config::Overrides;
 use crate::environment::{self, Environment};
+use crate::instance::{Instance, RuntimeDirectory};
 use crate::launch::{self, Plan, Received, Sockets, Wiring};
 use crate::log;
 use crate::server::{self, Way};
 use crate::supervise::{
-    Arrival, Cause, Heard, Instance, Outcome, ProbeSocket, Prober, Readiness, Request,
-    RuntimeDirectory, Signals, Step, Supervisor, Surroundings, Systemd, Terminal,
+    Arrival, Cause, Heard, Outcome, ProbeSocket, Prober, Readiness, Request, Signals, Step,
+    Supervisor, Surroundings, Systemd, Terminal,
 };
 use crate::sys::{self, Ending};
 

@@ -5,25 +5,21 @@
 
 mod children;
 mod heard;
-mod instance;
 mod liveness;
 mod machine;
 mod probe_socket;
 mod prober;
 mod readiness;
-mod runtime_directory;
 mod signals;
 mod supervisor;
 mod systemd;
 mod terminal;
 
 pub use heard::Heard;
-pub use instance::Instance;
 pub use machine::Cause;
 pub use probe_socket::ProbeSocket;
 pub use prober::{Prober, Request};
 pub use readiness::Readiness;
-pub use runtime_directory::RuntimeDirectory;
 pub use signals::{Arrival, Signals};
 pub use supervisor::{Outcome, Step, Supervisor, Surroundings};
 pub use systemd::Systemd;

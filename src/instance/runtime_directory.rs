@@ -81,7 +81,7 @@ impl RuntimeDirectory {
     }
 
     /// Whether a process of this group can reach what is in it.
-    pub(super) fn lets_through(&self, gid: Gid) -> bool {
+    pub fn lets_through(&self, gid: Gid) -> bool {
         std::fs::metadata(&self.path).is_ok_and(|found| {
             let by_group = found.gid() == gid.as_raw() && found.mode() & 0o010 != 0;
             by_group || found.mode() & 0o001 != 0
