@@ -31,14 +31,13 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
 
     let settings = &prepared.settings;
     let systemd = Systemd::from(&prepared.inherited);
+    // Before anything of another instance of this name could be disturbed.
+    let instance = Instance::begin(&settings.name, &prepared.inherited)?;
     let mut sockets = Sockets::new(received, &prepared.account);
     sockets.bind(&settings.listen)?;
     let way = server::way(prepared.kind(), &settings.command, sockets.len());
-    let runtime = RuntimeDirectory::open(&settings.name, &prepared.inherited);
-    let known = RuntimeDirectory::well_known(&settings.name, &prepared.inherited);
-    let marked = known.as_ref().or(runtime.as_ref().ok());
-    let _mark = marked.and_then(|place| Instance::mark(place, &sockets.addresses()));
-    let private = Private::open(way, &runtime, &prepared.account);
+    instance.listens_on(&sockets.addresses());
+    let private = Private::open(way, instance.runtime(), &prepared.account);
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
     launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;

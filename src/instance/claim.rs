@@ -1,65 +1,89 @@
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::libc;
 use nix::sys::stat::Mode;
-use nix::unistd::{Pid, getpid};
+use nix::unistd::getpid;
 
-use super::RuntimeDirectory;
+use super::holder::Holder;
 
-const FILE: &str = "instance";
-/// More than every address that one unit will have.
-const LIMIT: u64 = 64 * 1024;
+pub(super) const FILE: &str = "instance";
 
-/// The mark of a running instance: a file in its runtime directory that is locked as long as the
-/// supervisor lives, however it ends. flock(2)
+/// Another instance may end while its claim is being asked for; more often than this it does not.
+const ATTEMPTS: usize = 10;
+
+/// The claim of one instance to a directory: a lock on a file in it, which the kernel takes away when
+/// the supervisor ends, however it ends. fcntl_locking(2), open file description locks.
 #[derive(Debug)]
-pub struct Instance {
+pub(super) struct Claim {
     path: PathBuf,
-    _lock: Flock<File>,
+    file: File,
+    name: String,
 }
 
-impl Instance {
-    /// None where another instance of this name has its mark there, or the directory takes no file:
-    /// the mark only helps `check` to tell whose a used address is.
-    pub fn mark(directory: &RuntimeDirectory, addresses: &[&str]) -> Option<Instance> {
-        let path = directory.path().join(FILE);
+impl Claim {
+    /// Ok(None) where the directory takes no such file; an error is who has it.
+    pub fn take(directory: &Path, name: &str) -> Result<Option<Claim>, Holder> {
+        let path = directory.join(FILE);
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        let file = File::from(open(&path, flags, Mode::from_bits_truncate(0o600)).ok()?);
-        let mut lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
-        lock.set_len(0).ok()?;
-        writeln!(lock, "{}\n{}", getpid(), addresses.join("\n")).ok()?;
-        Some(Instance { path, _lock: lock })
+        for _ in 0..ATTEMPTS {
+            let opened = open(&path, flags | OFlag::O_NONBLOCK, Mode::from_bits_truncate(0o600));
+            let Ok(file) = opened.map(File::from) else { return Ok(None) };
+            match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file())) {
+                // The one that had it took the file away after this one had opened it.
+                Ok(_) if !is_at(&file, &path) => {}
+                Ok(_) => {
+                    let claim = Claim { path, file, name: name.to_owned() };
+                    return Ok(claim.note(&[]).ok().map(|()| claim));
+                }
+                Err(Errno::EAGAIN | Errno::EACCES) => {
+                    if let Some(holder) = Holder::of(directory) {
+                        return Err(holder);
+                    }
+                }
+                Err(_) => return Ok(None),
+            }
+        }
+        Err(Holder::default())
     }
 
-    /// The supervisor of the instance of this name that listens on `address`, if one does.
-    pub fn listening(
-        address: &str,
-        name: &str,
-        environment: &BTreeMap<OsString, OsString>,
-    ) -> Option<Pid> {
-        RuntimeDirectory::places(name, environment)
-            .into_iter()
-            .find_map(|place| listening_by(&place.join(FILE), address))
+    /// What `check` tells a used address by. Never a moment without the first two lines.
+    pub fn note(&self, addresses: &[&str]) -> std::io::Result<()> {
+        let text = format!("{}\n{}\n{}", getpid(), self.name, addresses.join("\n"));
+        self.file.write_all_at(text.as_bytes(), 0)?;
+        self.file.set_len(text.len() as u64)
+    }
+
+    pub fn directory(&self) -> Option<&Path> {
+        self.path.parent()
     }
 }
 
-impl Drop for Instance {
+impl Drop for Claim {
+    /// Before the lock goes: another instance that locks the file then sees that it is no longer there.
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }
 
-fn listening_by(path: &Path, address: &str) -> Option<Pid> {
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let file = File::from(open(path, flags, Mode::empty()).ok()?);
-    let (file, _) = Flock::lock(file, FlockArg::LockSharedNonblock).err()?;
-    let mut text = String::new();
-    file.take(LIMIT).read_to_string(&mut text).ok()?;
-    let mut lines = text.lines();
-    let pid = lines.next()?.parse().ok().map(Pid::from_raw);
-    pid.filter(|_| lines.any(|line| line == address))
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
+        (_, _) => false,
+    }
+}
+
+/// An exclusive lock from the first byte to the last, wherever that is.
+pub(super) fn whole_file() -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        // Must be 0 for these locks.
+        l_pid: 0,
+    }
 }

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
@@ -15,69 +13,32 @@ pub struct RuntimeDirectory {
     path: PathBuf,
     /// What was made here and goes at the end.
     made: bool,
+    temporary: bool,
 }
 
 impl RuntimeDirectory {
-    /// The first that can be had: systemd's, /run's, the session's, a temporary one.
-    pub fn open(
-        instance: &str,
-        environment: &BTreeMap<OsString, OsString>,
-    ) -> io::Result<RuntimeDirectory> {
-        // Whatever was inherited (UMask=0177 in a unit): root without DAC_OVERRIDE could not enter a
-        // directory that it made without the x for itself.
-        let before = umask(Mode::from_bits_truncate(0o022));
-        let opened = RuntimeDirectory::first(instance, environment);
-        umask(before);
-        opened
+    /// The first of these that can be had.
+    pub(super) fn first(places: &[PathBuf]) -> Option<RuntimeDirectory> {
+        under_ordinary_umask(|| {
+            places.iter().find_map(|path| {
+                let made = make(path).ok()?;
+                Some(RuntimeDirectory { path: path.clone(), made, temporary: false })
+            })
+        })
     }
 
-    fn first(
-        instance: &str,
-        environment: &BTreeMap<OsString, OsString>,
-    ) -> io::Result<RuntimeDirectory> {
-        for path in RuntimeDirectory::places(instance, environment) {
-            if let Ok(made) = make(&path) {
-                return Ok(RuntimeDirectory { path, made });
-            }
-        }
-        let path = mkdtemp(&std::env::temp_dir().join("keybearer-XXXXXX"))?;
-        // Its sockets have modes of their own, and one of them is for the site.
-        std::fs::set_permissions(&path, Permissions::from_mode(0o711))?;
-        Ok(RuntimeDirectory { path, made: true })
+    /// One that nobody will look into.
+    pub(super) fn temporary() -> io::Result<RuntimeDirectory> {
+        under_ordinary_umask(|| {
+            let path = mkdtemp(&std::env::temp_dir().join("keybearer-XXXXXX"))?;
+            // Its sockets have modes of their own, and one of them is for the site.
+            std::fs::set_permissions(&path, Permissions::from_mode(0o711))?;
+            Ok(RuntimeDirectory { path, made: true, temporary: true })
+        })
     }
 
-    /// Where the directory of an instance is looked for, the best first.
-    pub(super) fn places(
-        instance: &str,
-        environment: &BTreeMap<OsString, OsString>,
-    ) -> Vec<PathBuf> {
-        let get = |name: &str| environment.get(OsStr::new(name)).map(PathBuf::from);
-        let given = get("RUNTIME_DIRECTORY").and_then(|list| {
-            // Several are separated by colons: systemd.exec(5).
-            let first = list.to_str()?.split(':').next()?;
-            Some(PathBuf::from(first))
-        });
-        let session = get("XDG_RUNTIME_DIR").filter(|_| !geteuid().is_root());
-        let places = [
-            given.filter(|path| path.is_absolute()),
-            Some(Path::new("/run/keybearer").join(instance)),
-            session.map(|path| path.join("keybearer").join(instance)),
-        ];
-        places.into_iter().flatten().collect()
-    }
-
-    /// The same without systemd's: where an operator's `check` will look as well.
-    pub fn well_known(
-        instance: &str,
-        environment: &BTreeMap<OsString, OsString>,
-    ) -> Option<RuntimeDirectory> {
-        let before = umask(Mode::from_bits_truncate(0o022));
-        let found = RuntimeDirectory::places(instance, environment)
-            .into_iter()
-            .filter(|path| path.ends_with(Path::new("keybearer").join(instance)))
-            .find_map(|path| make(&path).ok().map(|made| RuntimeDirectory { path, made }));
-        umask(before);
-        found
+    pub(super) fn is_temporary(&self) -> bool {
+        self.temporary
     }
 
     /// Whether a process of this group can reach what is in it.
@@ -100,6 +61,15 @@ impl Drop for RuntimeDirectory {
             let _ = std::fs::remove_dir(&self.path);
         }
     }
+}
+
+/// Whatever was inherited (UMask=0177 in a unit): root without DAC_OVERRIDE could not enter a directory
+/// that it made without the x for itself.
+fn under_ordinary_umask<T>(make: impl FnOnce() -> T) -> T {
+    let before = umask(Mode::from_bits_truncate(0o022));
+    let made = make();
+    umask(before);
+    made
 }
 
 /// Ours, and writable by nobody else; made where it is missing. True where it was made.
