@@ -157,21 +157,21 @@ fn a_temporary_directory_holds_no_control_socket() {
 #[test]
 fn a_lock_on_a_file_that_went_away_is_no_claim() {
     let scratch = Scratch::new("gone");
-    for _ in 0..200 {
-        let threads: Vec<_> = (0..3)
-            .map(|_| {
-                let path = scratch.0.clone();
-                std::thread::spawn(move || {
-                    let Ok(Some(claim)) = Claim::take(&path, "site") else { return };
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let path = scratch.0.clone();
+            std::thread::spawn(move || {
+                for _ in 0..5_000 {
+                    let Ok(Some(claim)) = Claim::take(&path, "site") else { continue };
                     let holder = Holder::of(&path).expect("the claim that is held is seen");
                     assert_eq!(holder.pid, pid());
                     drop(claim);
-                })
+                }
             })
-            .collect();
-        for thread in threads {
-            thread.join().unwrap();
-        }
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
     }
     assert_eq!(scratch.listing(), [""; 0]);
 }
