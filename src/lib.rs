@@ -26,6 +26,7 @@ pub mod environment;
 pub mod server;
 pub mod instance;
 pub mod launch;
+pub mod control;
 pub mod supervise;
 pub mod cli;
 pub mod app;
