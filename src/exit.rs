@@ -9,6 +9,8 @@ pub enum Exit {
     Failure,
     /// Wrong usage of the command line.
     Usage,
+    /// No instance answers.
+    Unavailable,
     /// Refused for permissions.
     Refused,
     /// Wrong configuration, an unknown user, a secret that breaks the schema: trying again cannot help.
@@ -24,6 +26,7 @@ impl Exit {
         match self {
             Exit::Failure => 1,
             Exit::Usage => 64,
+            Exit::Unavailable => 69,
             Exit::Refused => 77,
             Exit::Config => 78,
             Exit::CannotExecute => 126,

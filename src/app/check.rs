@@ -12,11 +12,12 @@ use super::report::{Area, Report};
 use crate::account::Account;
 use crate::config::{self, Listen, Overrides, Settings};
 use crate::environment::{self, Environment};
+use crate::instance::Instance;
 use crate::launch::{self, Plan, Received, SocketError, Sockets};
 use crate::log;
 use crate::schema::{self, Schema, Validated};
 use crate::server::Objection;
-use crate::supervise::{Instance, Signals};
+use crate::supervise::Signals;
 
 /// Everything that `run` does short of starting, and what Django's guides ask for beyond.
 pub fn check(overrides: Overrides, json: bool, full: bool) -> Result<u8, Error> {

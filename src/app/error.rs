@@ -8,7 +8,7 @@ use crate::account::AccountError;
 use crate::exit::Exit;
 use crate::launch::{LaunchError, SocketError};
 use crate::sys::Ending;
-use crate::{config, files, schema, sources};
+use crate::{config, files, instance, schema, sources};
 
 /// What can end a command, and with which exit code. Printed once, by `main`.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,8 @@ pub enum Error {
     Source(#[from] sources::Error),
     #[error(transparent)]
     Secrets(#[from] schema::Report),
+    #[error(transparent)]
+    Instance(#[from] instance::Error),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
@@ -62,6 +64,7 @@ impl Error {
             Error::Schema(error) => error.exit().code(),
             Error::Source(error) => error.exit().code(),
             Error::Secrets(report) => report.exit().code(),
+            Error::Instance(error) => error.exit().code(),
             Error::Launch(error) => error.exit().code(),
             Error::Socket(error) => error.exit().code(),
             Error::Init(error) => error.exit().code(),

@@ -14,25 +14,31 @@ use crate::secrets::Name;
 use crate::sources;
 use crate::sys;
 
-/// Sources to environment: fetch, validate, build.
+/// Sources to environment: fetch, validate, build; and what there is to warn of is said.
 pub fn wanted(prepared: &Prepared) -> Result<Built, Error> {
+    let (built, warnings) = quietly(prepared);
+    warnings.iter().for_each(log::warning);
+    built
+}
+
+/// The same, with the warnings in the answer, whatever came of it.
+pub fn quietly(prepared: &Prepared) -> (Result<Built, Error>, Vec<String>) {
     let settings = &prepared.settings;
-    let say = |warnings: &[String]| warnings.iter().for_each(log::warning);
-    let validated =
-        validated(settings, &prepared.schema, &prepared.inherited).inspect_err(|error| {
-            if let Error::Secrets(report) = error {
-                say(&report.warnings);
-            }
-        })?;
-    say(&validated.warnings);
-    let built = Environment::build(
-        validated,
-        &prepared.inherited,
-        &settings.environment,
-        &prepared.account,
-    );
-    say(&built.warnings);
-    Ok(built)
+    match validated(settings, &prepared.schema, &prepared.inherited) {
+        Ok(validated) => {
+            let mut warnings = validated.warnings.clone();
+            let inherited = &prepared.inherited;
+            let account = &prepared.account;
+            let built = Environment::build(validated, inherited, &settings.environment, account);
+            warnings.extend(built.warnings.iter().cloned());
+            (Ok(built), warnings)
+        }
+        Err(Error::Secrets(report)) => {
+            let warnings = report.warnings.clone();
+            (Err(Error::Secrets(report)), warnings)
+        }
+        Err(error) => (Err(error), Vec::new()),
+    }
 }
 
 /// The environment of a start: nothing runs yet that would have to verify or be verified.

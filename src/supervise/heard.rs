@@ -10,8 +10,9 @@ use nix::sys::socket::{
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, getpgid, getpid};
 
-use super::{Generation, RuntimeDirectory};
+use super::Generation;
 use crate::account::Account;
+use crate::instance::RuntimeDirectory;
 use crate::launch::under_group_of;
 
 /// So many messages are read at a time: whoever floods must not keep the supervisor from the rest.

@@ -7,7 +7,8 @@ use nix::sys::socket::{
 };
 use nix::sys::stat::{Mode, umask};
 
-use super::{Generation, RuntimeDirectory};
+use super::Generation;
+use crate::instance::RuntimeDirectory;
 
 /// The socket that only one generation listens on, so that only that generation can answer.
 #[derive(Debug)]

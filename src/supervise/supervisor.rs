@@ -13,7 +13,8 @@ use super::liveness::{Liveness, Turn};
 use super::machine::{Action, Cause, Event, Machine, RoundEnd, Rules, Which, Why};
 use super::systemd::EXTENSION;
 use super::task::{Task, TaskEnd};
-use super::{Arrival, Generation, Signals, Systemd, Terminal, wait};
+use super::{Arrival, Generation, Signals, Systemd, Terminal, Watch, wait};
+use crate::control::{Answer, Control, Peer, Request, Ticket};
 use crate::log;
 use crate::sys::{self, Ending};
 
@@ -38,6 +39,8 @@ pub struct Supervisor<'a> {
     around: Surroundings<'a>,
     machine: Machine,
     drain: Duration,
+    control: Option<Control>,
+    watch: Watch,
     lives: Vec<Life>,
     gate: Option<Task>,
     /// Before this, a gate has systemd wait.
@@ -58,6 +61,10 @@ pub struct Supervisor<'a> {
 pub enum Step {
     /// HUP: `ask`, when it is noted who asked.
     Hup(Arrival),
+    /// Somebody asks on the control socket: `answer`, now or later.
+    Request(Ticket, Request, Peer),
+    /// It is time to look at the sources, or a file has changed: `ask`.
+    Watch,
     /// `fetched` or `refused`.
     Fetch,
     /// `run_gate` for the first one, or `gates_passed`; `refused` where everything ends.
@@ -88,13 +95,20 @@ pub struct Outcome {
 
 impl<'a> Supervisor<'a> {
     /// Before the first generation: its secrets are there.
-    pub fn new(around: Surroundings<'a>, rules: Rules) -> Supervisor<'a> {
+    pub fn new(
+        around: Surroundings<'a>,
+        rules: Rules,
+        control: Option<Control>,
+        watch: Watch,
+    ) -> Supervisor<'a> {
         let now = Instant::now();
         let (machine, actions) = Machine::new(rules);
         let mut supervisor = Supervisor {
             around,
             machine,
             drain: rules.drain,
+            control,
+            watch,
             lives: Vec::new(),
             gate: None,
             patience_ends: now + PATIENCE,
@@ -113,6 +127,12 @@ impl<'a> Supervisor<'a> {
     /// The secrets are to be looked at again: after the round that is going on, if one is.
     pub fn ask(&mut self) {
         self.step(Event::Asked);
+    }
+
+    pub fn answer(&mut self, ticket: Ticket, answer: &Answer) {
+        if let Some(control) = &mut self.control {
+            control.answer(ticket, answer);
+        }
     }
 
     pub fn fetched(&mut self, steps: usize) {
@@ -185,6 +205,14 @@ impl<'a> Supervisor<'a> {
             let now = Instant::now();
             self.look_at_readiness(now);
             self.look_at_liveness(now);
+            if let Some(control) = &mut self.control {
+                let requests = control.advance(now).into_iter();
+                self.steps
+                    .extend(requests.map(|(ticket, what, peer)| Step::Request(ticket, what, peer)));
+            }
+            if self.watch.advance(now) {
+                self.steps.push_back(Step::Watch);
+            }
             if let Some(gate) = &mut self.gate {
                 gate.clock(now);
             }
@@ -204,7 +232,12 @@ impl<'a> Supervisor<'a> {
             self.watchdog_at,
             self.extend_at.filter(|_| self.is_waited_for()),
             self.more_orphans.then(Instant::now),
+            self.control.as_ref().and_then(Control::deadline),
+            self.watch.deadline(),
         ];
+        watched.extend(self.watch.descriptor().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        let control = self.control.iter().flat_map(Control::descriptors);
+        watched.extend(control.map(|(fd, flags)| PollFd::new(fd, flags)));
         for life in &self.lives {
             deadlines.push(life.deadline());
             let starting = is(life, coming);

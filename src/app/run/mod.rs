@@ -3,19 +3,23 @@
 mod asker;
 mod private;
 mod round;
+mod saying;
 mod site;
+mod standing;
+
+use std::time::Instant;
 
 use super::error::Error;
 use super::fetch::{self, Locked};
 use super::prepare::Prepared;
 use crate::config::{Overrides, Strategy};
+use crate::control::Control;
 use crate::environment;
+use crate::instance::Instance;
 use crate::launch::{self, Received, Sockets};
 use crate::log;
 use crate::server;
-use crate::supervise::{
-    Instance, Rules, RuntimeDirectory, Signals, Supervisor, Surroundings, Systemd, Terminal,
-};
+use crate::supervise::{Rules, Signals, Supervisor, Surroundings, Systemd, Terminal, Watch};
 
 use private::Privates;
 use site::Site;
@@ -32,19 +36,21 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
 
     let settings = &prepared.settings;
     let systemd = Systemd::from(&prepared.inherited);
+    // Before anything of another instance of this name could be disturbed.
+    let instance = Instance::begin(&settings.name, &prepared.inherited)?;
     let mut sockets = Sockets::new(received, &prepared.account);
     sockets.bind(&settings.listen)?;
     let way = server::way(prepared.kind(), &settings.command, sockets.len());
-    let runtime = RuntimeDirectory::open(&settings.name, &prepared.inherited);
-    let known = RuntimeDirectory::well_known(&settings.name, &prepared.inherited);
-    let marked = known.as_ref().or(runtime.as_ref().ok());
-    let _mark = marked.and_then(|place| Instance::mark(place, &sockets.addresses()));
-    let privates = Privates::open(way, runtime, &prepared.account);
+    instance.listens_on(&sockets.addresses());
+    let privates = Privates::open(way, instance.runtime(), &prepared.account);
+    let control = open_control(&instance);
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
     launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
     ended_early(&signals)?;
 
+    let (watch, warnings) = Watch::new(&settings.watch, &settings.sources, Instant::now());
+    warnings.iter().for_each(log::warning);
     let wanted = fetch::wanted(&prepared)?;
     let locked = Locked::now();
     if let Some(warning) = locked.warning() {
@@ -62,9 +68,26 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
         // To settle is to live for a while: there is nothing to be late for.
         within: privates.is_asked().then_some(settings.ready.within),
     };
-    let supervisor = Supervisor::new(around, rules);
+    let supervisor = Supervisor::new(around, rules, control, watch);
     let site = Site::new(&prepared, &sockets, privates, around, rules, locked, supervisor);
     site.run(wanted)
+}
+
+/// Without it the site runs all the same: signals still reach keybearer.
+fn open_control(instance: &Instance) -> Option<Control> {
+    let opened = match instance.control() {
+        Some(place) => {
+            Control::open(place).map_err(|error| format!("'{}': {error}", place.display()))
+        }
+        None => Err("no directory where it would be found".to_owned()),
+    };
+    opened
+        .inspect_err(|why| {
+            log::warning(format_args!(
+                "no control socket, so status, reload and rotate will not find this instance ({why}); make /run/keybearer writable, or give a RUNTIME_DIRECTORY or XDG_RUNTIME_DIR"
+            ));
+        })
+        .ok()
 }
 
 fn ended_early(signals: &Signals) -> Result<(), Error> {

@@ -5,17 +5,16 @@ use std::time::Instant;
 use crate::account::Account;
 use crate::config::Ready;
 use crate::environment::Environment;
+use crate::instance::RuntimeDirectory;
 use crate::log;
 use crate::server::{self, Way};
-use crate::supervise::{
-    Generation, Heard, ProbeSocket, Prober, Readiness, Request, RuntimeDirectory,
-};
+use crate::supervise::{Generation, Heard, ProbeSocket, Prober, Readiness, Request};
 
 /// How each generation can be asked or heard by itself, and where its socket for that is made.
 #[derive(Debug)]
-pub(super) struct Privates {
+pub(super) struct Privates<'a> {
     way: Way,
-    runtime: io::Result<RuntimeDirectory>,
+    runtime: &'a io::Result<RuntimeDirectory>,
     account: Account,
     /// That of the first generation, opened early to see whether it can be.
     first: Option<Private>,
@@ -29,9 +28,13 @@ pub(super) enum Private {
     Nothing,
 }
 
-impl Privates {
+impl<'a> Privates<'a> {
     /// Without a place for the sockets the site starts all the same, and is only known to live.
-    pub fn open(way: Way, runtime: io::Result<RuntimeDirectory>, account: &Account) -> Privates {
+    pub fn open(
+        way: Way,
+        runtime: &'a io::Result<RuntimeDirectory>,
+        account: &Account,
+    ) -> Privates<'a> {
         let mut privates = Privates { way, runtime, account: account.clone(), first: None };
         match privates.make(Generation::FIRST) {
             Ok(private) => privates.first = Some(private),
@@ -58,7 +61,7 @@ impl Privates {
     }
 
     fn make(&self, generation: Generation) -> Result<Private, String> {
-        let directory = match (self.way, &self.runtime) {
+        let directory = match (self.way, self.runtime) {
             (Way::Settle, _) => return Ok(Private::Nothing),
             (Way::Probe | Way::Heard, Err(error)) => {
                 return Err(format!("no directory for it: {error}"));

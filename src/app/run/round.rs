@@ -5,6 +5,7 @@ use super::asker::Asker;
 use crate::app::gates::Gate;
 use crate::environment::{Difference, Environment, KeyInUse};
 use crate::keyring::Carried;
+use crate::secrets::Fingerprint;
 
 /// From the moment that somebody asks until the site runs as it is wanted, or does not.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Round {
     /// What must be remembered when the last one serves.
     pub carried: Vec<Carried>,
     pub gates: VecDeque<Gate>,
+    /// How many generations it has tried to start.
+    pub hand_overs: u32,
     pub failure: Option<Failure>,
 }
 
@@ -38,6 +41,7 @@ impl Round {
             steps: VecDeque::new(),
             carried: Vec::new(),
             gates: VecDeque::new(),
+            hand_overs: 0,
             failure: None,
         }
     }
@@ -48,18 +52,17 @@ impl Round {
     }
 
     /// What changed, for one line.
-    pub fn changes_shown(&self, key: Option<KeyInUse>) -> String {
+    pub fn changes_shown(&self, before: Option<Fingerprint>, after: Option<Fingerprint>) -> String {
         const MOST: usize = 12;
         let mut shown: Vec<String> =
             self.changes.iter().take(MOST).map(ToString::to_string).collect();
         if let Some(more) = self.changes.len().checked_sub(MOST + 1) {
             shown.push(format!("and {} more", more + 1));
         }
-        let prints = (self.key_before, key);
-        if let (Some(before), Some(key)) = prints
-            && before.fingerprint != key.fingerprint
+        if let (Some(before), Some(after)) = (before, after)
+            && before != after
         {
-            shown.push(format!("key {} -> {}", before.fingerprint, key.fingerprint));
+            shown.push(format!("key {before} -> {after}"));
         }
         shown.join(", ")
     }

@@ -2,22 +2,32 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use nix::unistd::getpid;
+
 use super::asker::{self, Asker};
 use super::kernel;
 use super::private::Privates;
 use super::round::{Failure, Round};
+use super::saying::Saying;
+use super::standing::Standing;
 use crate::app::error::Error;
 use crate::app::fetch::{self, Locked};
 use crate::app::gates::{self, Gate};
 use crate::app::prepare::Prepared;
 use crate::config::Strategy;
+use crate::control::{
+    self, Answer, KeyStatus, Outcome, Peer, Request, RoundResult, SourceStatus, State, Status,
+    Ticket,
+};
 use crate::environment::{Built, Environment};
 use crate::exit::Exit;
-use crate::keyring::{self, Carried};
+use crate::keyring::{self, Carried, Document, Record};
 use crate::launch::{self, Plan, Sockets, Wiring};
 use crate::log;
+use crate::moment::Moment;
+use crate::secrets::{Fingerprint, Secret};
 use crate::supervise::{
-    Cause, Generation, Outcome, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
+    self, Cause, Generation, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
     Which, Why,
 };
 use crate::sys::{self, Ending};
@@ -26,7 +36,7 @@ use crate::sys::{self, Ending};
 pub(super) struct Site<'a> {
     prepared: &'a Prepared,
     sockets: &'a Sockets,
-    privates: Privates,
+    privates: Privates<'a>,
     around: Surroundings<'a>,
     rules: Rules,
     locked: Locked,
@@ -41,13 +51,23 @@ pub(super) struct Site<'a> {
     waiting: Vec<Asker>,
     /// Why nothing was started.
     refusal: Option<Error>,
+    /// Of the key's document, as it was fetched last.
+    document: Option<Known>,
+    standing: Standing,
+    saying: Saying,
+}
+
+/// What `status` says of the document.
+struct Known {
+    staged: Option<Fingerprint>,
+    record: Record,
 }
 
 impl<'a> Site<'a> {
     pub fn new(
         prepared: &'a Prepared,
         sockets: &'a Sockets,
-        privates: Privates,
+        privates: Privates<'a>,
         around: Surroundings<'a>,
         rules: Rules,
         locked: Locked,
@@ -67,11 +87,15 @@ impl<'a> Site<'a> {
             round: Round::begin(Vec::new(), None),
             waiting: Vec::new(),
             refusal: None,
+            document: None,
+            standing: Standing::new(),
+            saying: Saying::default(),
         }
     }
 
     /// From the first generation to the end of the last; the exit code is the server's.
     pub fn run(mut self, wanted: Built) -> Result<u8, Error> {
+        self.document = wanted.keys.as_ref().map(|keys| Known::of(&keys.document));
         let first = fetch::at_start(wanted, &self.prepared.settings);
         self.round.steps.push_back(first);
         self.round.gates = gates::gates(&self.prepared.settings).into();
@@ -82,6 +106,8 @@ impl<'a> Site<'a> {
                 .map_err(|error| kernel("cannot wait for events", error))?;
             match step {
                 Step::Hup(arrival) => self.ask(Asker::Signal(arrival)),
+                Step::Request(ticket, request, peer) => self.request(ticket, request, peer),
+                Step::Watch => self.ask(Asker::Watch),
                 Step::Fetch => self.fetch(),
                 Step::RunGates => self.run_gate(),
                 Step::GateEnded(end) => self.gate_ended(end),
@@ -94,8 +120,24 @@ impl<'a> Site<'a> {
         }
     }
 
+    fn request(&mut self, ticket: Ticket, request: Request, peer: Peer) {
+        match request {
+            Request::Status => {
+                let status = self.status();
+                self.supervisor.answer(ticket, &Answer::Status(Box::new(status)));
+            }
+            Request::Reload | Request::Adopt if self.supervisor.is_stopping() => {
+                self.supervisor.answer(ticket, &stopping());
+            }
+            Request::Reload | Request::Adopt => self.ask(Asker::Peer { ticket, request, peer }),
+        }
+    }
+
     fn ask(&mut self, asker: Asker) {
-        self.waiting.push(asker);
+        // A thousand of one kind are one: nobody waits for an answer to a signal.
+        if asker.ticket().is_some() || !self.waiting.contains(&asker) {
+            self.waiting.push(asker);
+        }
         self.supervisor.ask();
     }
 
@@ -104,9 +146,22 @@ impl<'a> Site<'a> {
         let askers = std::mem::take(&mut self.waiting);
         let key = self.running.as_ref().and_then(Environment::key_in_use);
         self.round = Round::begin(askers, key);
-        self.around.systemd.reloading("looking at the secrets again");
+        if self.round.askers.iter().any(Asker::is_somebody) {
+            self.around.systemd.reloading("looking at the secrets again");
+        }
         self.around.systemd.extend();
-        let steps = fetch::wanted(self.prepared).and_then(|wanted| self.plan(wanted));
+        let (wanted, warnings) = fetch::quietly(self.prepared);
+        self.saying.say(warnings);
+        let steps = match wanted {
+            Ok(wanted) => {
+                self.standing.was_fetched();
+                self.plan(wanted)
+            }
+            Err(error) => {
+                self.standing.was_not_fetched(&error.to_string());
+                Err(error)
+            }
+        };
         // What the parsers of the sources left in memory is needed no more.
         sys::give_code_back();
         match steps {
@@ -124,6 +179,7 @@ impl<'a> Site<'a> {
         self.prepared.judge_command(&wanted.environment, !self.sockets.is_empty())?;
 
         let Built { environment, keys, .. } = wanted;
+        self.document = keys.as_ref().map(|keys| Known::of(&keys.document));
         let policy = fetch::policy(&self.prepared.settings, self.overlap());
         let running = self.running.as_ref().and_then(Environment::keys);
         let plan = keys.map(|keys| keyring::plan(running, &keys.document, &self.carried, policy));
@@ -205,6 +261,7 @@ impl<'a> Site<'a> {
             self.supervisor.not_started(generation);
             return Ok(());
         };
+        self.round.hand_overs += 1;
         match self.spawn(generation, &environment) {
             Ok(started) => {
                 self.supervisor.started(generation, started);
@@ -247,6 +304,7 @@ impl<'a> Site<'a> {
 
     fn serves(&mut self, generation: Generation) {
         self.running = self.coming.take();
+        self.standing.since = Some(Moment::now());
         if generation == Generation::FIRST {
             log::info(self.supervisor.status());
         }
@@ -272,40 +330,143 @@ impl<'a> Site<'a> {
     }
 
     fn round_ends(&mut self, end: RoundEnd) {
-        let key = self.running.as_ref().and_then(Environment::key_in_use);
-        let askers = asker::shown(&self.round.askers);
-        let seconds = self.round.begun.elapsed().as_secs_f64();
         let is_first = self.round.askers.is_empty();
-        match end {
-            RoundEnd::Unchanged => log::info(format_args!("nothing changed ({askers})")),
-            RoundEnd::HandedOver if is_first => {}
-            RoundEnd::HandedOver => {
-                let changes = self.round.changes_shown(key);
-                let by = self.supervisor.serving().map_or(String::new(), |one| one.to_string());
-                log::info(format_args!("{changes}; {by} took over in {seconds:.2} s ({askers})"));
-            }
-            RoundEnd::Failed => {
-                let failure = self.round.failure.as_ref();
-                let message = failure.map_or("", |failure| failure.message.as_str());
-                log::error(format_args!("{message}\nthe running server stays as it is ({askers})"));
-            }
-            RoundEnd::Interrupted if is_first => {}
-            RoundEnd::Interrupted => {
-                log::warning(format_args!("interrupted after {seconds:.2} s ({askers})"));
-            }
-        }
         if matches!(end, RoundEnd::HandedOver | RoundEnd::Unchanged) {
             self.carried = std::mem::take(&mut self.round.carried);
         }
         // Nothing of what did not come to run is kept.
         self.round.steps.clear();
-        self.coming = self.coming.take().filter(|_| self.supervisor.is_stopping());
-        if !self.supervisor.is_stopping() {
+        if !is_first {
+            let result = self.result(end);
+            self.say(&result);
+            self.count(&result);
+            for ticket in self.round.askers.iter().filter_map(Asker::ticket) {
+                self.supervisor.answer(ticket, &Answer::Round(result.clone()));
+            }
+        }
+        if self.supervisor.is_stopping() {
+            for ticket in self.waiting.drain(..).filter_map(|asker| asker.ticket()) {
+                self.supervisor.answer(ticket, &stopping());
+            }
+        } else {
             self.around.systemd.ready(self.supervisor.status());
         }
     }
 
-    fn end(self, outcome: Outcome) -> Result<u8, Error> {
+    fn result(&self, end: RoundEnd) -> RoundResult {
+        let key = self.running.as_ref().and_then(Environment::key_in_use);
+        let failed = |failure: &Failure| Outcome::Failed {
+            code: failure.code,
+            message: failure.message.clone(),
+        };
+        let interrupted = Failure {
+            message: "keybearer was told to end in the middle of it".to_owned(),
+            code: Exit::Unavailable.code(),
+        };
+        RoundResult {
+            outcome: match end {
+                RoundEnd::HandedOver => Outcome::HandedOver,
+                RoundEnd::Unchanged => Outcome::Unchanged,
+                RoundEnd::Failed => failed(self.round.failure.as_ref().unwrap_or(&interrupted)),
+                RoundEnd::Interrupted => failed(&interrupted),
+            },
+            generation: self.supervisor.serving().map_or(0, Generation::number),
+            before: self.round.key_before.map(|key| key.fingerprint),
+            after: key.map(|key| key.fingerprint),
+            changed: self.round.changes.iter().map(ToString::to_string).collect(),
+            took: self.round.begun.elapsed(),
+        }
+    }
+
+    /// The audit line: who asked, what changed, what came of it and how long it took.
+    fn say(&self, result: &RoundResult) {
+        let askers = asker::shown(&self.round.askers);
+        let took = result.took.as_secs_f64();
+        match &result.outcome {
+            // A watch that found nothing is no news.
+            Outcome::Unchanged if !self.round.askers.iter().any(Asker::is_somebody) => {
+                log::debug(format_args!("nothing changed ({askers})"));
+            }
+            Outcome::Unchanged => log::info(format_args!("nothing changed ({askers})")),
+            Outcome::HandedOver => {
+                let changes = self.round.changes_shown(result.before, result.after);
+                let generation = result.generation;
+                log::info(format_args!(
+                    "{changes}; generation {generation} took over after {took:.2} s ({askers})"
+                ));
+            }
+            Outcome::Failed { message, .. } if self.supervisor.is_stopping() => {
+                log::warning(format_args!("{message}, after {took:.2} s ({askers})"));
+            }
+            Outcome::Failed { message, .. } => {
+                let what = match self.round.hand_overs {
+                    0 => "the running server stays as it is".to_owned(),
+                    _ => format!("generation {} goes on, after {took:.2} s", result.generation),
+                };
+                log::error(format_args!("{message}\n{what} ({askers})"));
+            }
+        }
+    }
+
+    fn count(&mut self, result: &RoundResult) {
+        match &result.outcome {
+            Outcome::HandedOver => self.standing.handed_over(result.took),
+            Outcome::Failed { message, .. } if self.round.hand_overs > 0 => {
+                self.standing.failed_to_hand_over(result.took, message);
+            }
+            Outcome::Unchanged | Outcome::Failed { .. } => {}
+        }
+    }
+
+    fn status(&self) -> Status {
+        let settings = &self.prepared.settings;
+        let key = self.running.as_ref().and_then(Environment::keys).map(|keys| {
+            let current = keys.current.fingerprint();
+            let known = self.document.as_ref();
+            let carried = self.carried.iter().map(|carried| control::Carried {
+                key: carried.key.fingerprint(),
+                until: carried.until,
+            });
+            let fallbacks = keys.fingerprints();
+            KeyStatus {
+                current,
+                since: known.and_then(|known| known.record.since(current)),
+                next: known.and_then(|known| known.staged).filter(|key| fallbacks.contains(key)),
+                fallbacks,
+                carried: carried.collect(),
+            }
+        });
+        let state = match (self.supervisor.serving(), self.supervisor.is_idle()) {
+            _ if self.supervisor.is_stopping() => State::Stopping,
+            (None, _) if self.running.is_none() => State::Starting,
+            (Some(_), true) => State::Serving,
+            (Some(_) | None, _) => State::HandingOver,
+        };
+        let shown = settings.sources.iter().map(|source| source.kind.to_string());
+        Status {
+            name: settings.name.clone(),
+            pid: getpid(),
+            keybearer: env!("CARGO_PKG_VERSION").to_owned(),
+            state,
+            generation: self.supervisor.serving().map_or(1, Generation::number),
+            pids: self.supervisor.processes().map(|(_, pid)| pid).collect(),
+            since: self.standing.since,
+            strategy: self.rules.strategy,
+            key,
+            document: None,
+            sources: shown.map(|source| SourceStatus { source, version: None }).collect(),
+            hand_overs_ok: self.standing.hand_overs_ok,
+            hand_overs_failed: self.standing.hand_overs_failed,
+            last: self.standing.last.clone(),
+            fetched: self.standing.fetched,
+            fetch_failed: self.standing.fetch_failed.clone(),
+            restarts: self.standing.restarts,
+            started: self.standing.started,
+            addresses: self.sockets.addresses().into_iter().map(str::to_owned).collect(),
+        }
+    }
+
+    fn end(self, outcome: supervise::Outcome) -> Result<u8, Error> {
         let Some(ending) = outcome.ending else {
             return Err(match (outcome.cause, self.refusal) {
                 (Some(Cause::Asked(signal)), _) => Error::Interrupted(signal),
@@ -328,6 +489,18 @@ impl<'a> Site<'a> {
     }
 }
 
+impl Known {
+    fn of(document: &Document) -> Known {
+        let staged = document.next.as_ref().map(Secret::fingerprint);
+        Known { staged, record: document.record.clone() }
+    }
+}
+
+fn stopping() -> Answer {
+    let message = "this instance is ending".to_owned();
+    Answer::Error { code: Exit::Unavailable.code(), message }
+}
+
 fn serving(sockets: &Sockets, environment: &Environment) -> String {
     let key = environment.key_in_use().map(|key| format!(", {key}")).unwrap_or_default();
     match sockets.is_empty() {
@@ -337,7 +510,7 @@ fn serving(sockets: &Sockets, environment: &Environment) -> String {
 }
 
 /// A Ctrl-C goes from the terminal to the server, past keybearer: then it did not end by itself.
-fn say_end(outcome: &Outcome, ending: Ending, has_terminal: bool) {
+fn say_end(outcome: &supervise::Outcome, ending: Ending, has_terminal: bool) {
     let when = if outcome.was_ready { "" } else { " before it was ready" };
     match (outcome.asked, ending) {
         (Some(_), _) => log::info(format_args!("the server ended{when}: {ending}")),

@@ -1,0 +1,18 @@
+use std::collections::BTreeSet;
+
+use crate::log;
+
+/// Warnings about the secrets, each said when it is new: a watch looks every few minutes, and what was
+/// wrong yesterday is no news.
+#[derive(Debug, Default)]
+pub(super) struct Saying {
+    said: BTreeSet<String>,
+}
+
+impl Saying {
+    pub fn say(&mut self, warnings: Vec<String>) {
+        let warnings: BTreeSet<String> = warnings.into_iter().collect();
+        warnings.difference(&self.said).for_each(log::warning);
+        self.said = warnings;
+    }
+}
