@@ -19,6 +19,12 @@ pub(super) struct FileWatch {
     retry: Option<Retry>,
 }
 
+#[derive(Debug)]
+pub(super) struct Unwatched {
+    pub directory: PathBuf,
+    pub error: Errno,
+}
+
 /// A directory, and what counts in it.
 #[derive(Debug)]
 struct Place {
@@ -70,19 +76,12 @@ const LOST: AddWatchFlags = AddWatchFlags::IN_DELETE_SELF
     .union(AddWatchFlags::IN_IGNORED);
 
 impl FileWatch {
-    /// None where no source is a file that can change. With it the directories that could not be
-    /// watched, and why.
-    pub fn open(
-        sources: &[SourceSpec],
-    ) -> Result<Option<(FileWatch, Vec<(PathBuf, Errno)>)>, Errno> {
-        let places = places(sources);
-        if places.is_empty() {
-            return Ok(None);
-        }
+    /// With it what could not be watched.
+    pub fn open(sources: &[SourceSpec]) -> Result<(FileWatch, Vec<Unwatched>), Errno> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
-        let mut watch = FileWatch { inotify, places, retry: None };
+        let mut watch = FileWatch { inotify, places: places(sources), retry: None };
         let refused = watch.add_missing();
-        Ok(Some((watch, refused)))
+        Ok((watch, refused))
     }
 
     pub fn descriptor(&self) -> BorrowedFd<'_> {
@@ -118,7 +117,7 @@ impl FileWatch {
 
     /// Watches what was not there, or not allowed, the last time. What cannot be watched still is
     /// answered with the reason.
-    pub fn add_missing(&mut self) -> Vec<(PathBuf, Errno)> {
+    pub fn add_missing(&mut self) -> Vec<Unwatched> {
         let mut refused = Vec::new();
         for place in self.places.iter_mut().filter(|place| place.watched.is_none()) {
             match self.inotify.add_watch(&place.directory, place.counts.mask()) {
@@ -126,7 +125,7 @@ impl FileWatch {
                     place.watched = Some(descriptor);
                     place.is_lost = false;
                 }
-                Err(error) => refused.push((place.directory.clone(), error)),
+                Err(error) => refused.push(Unwatched { directory: place.directory.clone(), error }),
             }
         }
         refused

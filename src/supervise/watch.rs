@@ -1,10 +1,9 @@
 use std::os::fd::BorrowedFd;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
-use super::file_watch::FileWatch;
+use super::file_watch::{FileWatch, Unwatched};
 use crate::config::{self, SourceKind, SourceSpec};
 use crate::sys;
 
@@ -40,10 +39,10 @@ impl Watch {
         let timer = settings.every.map(|every| Timer { every, next: now + splayed(every) });
         let refused = |what: &str, error| refused(what, error, timer.is_some());
         let (files, warnings) = match settings.files.then(|| FileWatch::open(sources)) {
-            None | Some(Ok(None)) => (None, Vec::new()),
-            Some(Ok(Some((files, unwatched)))) => {
-                let shown = |path: &Path| format!("'{}'", path.display());
-                let lines = unwatched.iter().map(|(path, error)| refused(&shown(path), *error));
+            None => (None, Vec::new()),
+            Some(Ok((files, unwatched))) => {
+                let shown = |one: &Unwatched| format!("'{}'", one.directory.display());
+                let lines = unwatched.iter().map(|one| refused(&shown(one), one.error));
                 (Some(files), lines.collect())
             }
             Some(Err(error)) => (None, vec![refused("the sources", error)]),

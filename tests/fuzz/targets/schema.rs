@@ -9,7 +9,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
 
 use keybearer::config::{Encoding, Keys};
 use keybearer::schema::{self, Problem, Schema, Validated};
