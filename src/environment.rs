@@ -8,8 +8,8 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::account::Account;
-use crate::config::{Encoding, EnvironmentSettings};
-use crate::schema::{DjangoKeys, Validated};
+use crate::config::EnvironmentSettings;
+use crate::schema::{DjangoKeys, Validated, encode_keys};
 use crate::secrets::{Fingerprint, Secret};
 
 /// The variables of one generation. Made from validated secrets alone.
@@ -232,7 +232,7 @@ fn insert_keys(
         true => vec![keys.current.expose()],
         false => keys.fallbacks.iter().map(Secret::expose).collect(),
     };
-    let list = encode(&carried, keys.encoding);
+    let list = encode_keys(&carried, keys.encoding);
     // A staged key is a secret of the rotation's, wherever it came from.
     plain.remove(OsStr::new(keys.current_name.with_suffix("_NEXT").as_str()));
     variables.insert(keys.fallbacks_name.as_str().into(), list);
@@ -271,14 +271,6 @@ fn mend_fallbacks(
             variables.remove(variable);
         }
     }
-}
-
-/// Several keys in one variable.
-pub fn encode(keys: &[&str], encoding: Encoding) -> Secret {
-    Secret::new(match encoding {
-        Encoding::Comma => keys.join(","),
-        Encoding::Json => serde_json::Value::from(keys).to_string(),
-    })
 }
 
 /// The environment as it was inherited, in order.

@@ -210,7 +210,7 @@ fn fallbacks_are_read(
     const CANARY: &str = "django-insecure-keybearer-asks-whether-fallbacks-are-read";
     const MOST: u64 = 1 << 20;
     let encoding = prepared.settings.keys.encoding;
-    let weak = environment::encode(&[CANARY], encoding);
+    let weak = schema::encode_keys(&[CANARY], encoding);
     let canary = environment.with(name, weak);
     let gate = Gate {
         what: "the fallbacks check".to_owned(),
