@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::successor::Successor;
 use super::way::Way;
-use super::{Rule, Unwritten, lock, open, quoted};
+use super::{Refusal, Rule, Unwritten, lock, open, quoted};
 
 /// An env file that nobody else who asks for its lock may replace.
 pub struct Held {
@@ -55,6 +55,10 @@ impl Held {
     /// Puts a file with these bytes in its place, alike in everything else. At every moment the name
     /// stands for the old file or for the new one, whole.
     pub fn replace(self, bytes: &[u8]) -> Result<(), Unwritten> {
+        if bytes.len() as u64 > open::LIMIT {
+            let (path, size) = (self.way.path.clone(), bytes.len() as u64);
+            return Err(Refusal::TooLarge { path, size, limit: open::LIMIT }.into());
+        }
         let mut successor = Successor::make(&self.way)?;
         successor.become_like(&*self.lock, &self.stat)?;
         successor.fill(bytes)?;
