@@ -200,6 +200,29 @@ fn what_an_editor_saves_meanwhile_is_not_lost() {
 }
 
 #[test]
+fn who_has_waited_holds_the_lock_of_the_file_that_is_there_now() {
+    let scratch = Scratch::new();
+    let path = scratch.file("x.env", OLD, 0o640);
+    let opened = || {
+        let descriptors = fs::read_dir("/proc/self/fd").expect("listed");
+        let targets = descriptors.filter_map(|fd| fs::read_link(fd.ok()?.path()).ok());
+        targets.filter(|target| *target == path).count()
+    };
+    let first = hold(&path, PATIENCE).expect("held");
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| hold(&path, PATIENCE).expect("held"));
+        while opened() < 2 {
+            std::thread::yield_now();
+        }
+        first.replace(NEW).expect("replaced");
+        let second = second.join().expect("held");
+        assert_eq!(second.bytes(), NEW);
+        let third = hold(&path, Duration::ZERO).expect_err("locked");
+        assert!(matches!(third, Unwritten::Locked { .. }), "{third}");
+    });
+}
+
+#[test]
 fn whoever_holds_the_lock_is_named() {
     let scratch = Scratch::new();
     let path = scratch.file("x.env", OLD, 0o640);
