@@ -11,7 +11,7 @@ use std::rc::Rc;
 use crate::account::Account;
 use crate::config::{Encoding, EnvironmentSettings};
 use crate::keyring::Keys;
-use crate::schema::{DjangoKeys, Validated};
+use crate::schema::{DjangoKeys, Validated, encode_keys};
 use crate::secrets::{Fingerprint, Name, Secret};
 
 /// The variables of one generation. Made from validated secrets alone. Those of one round share
@@ -230,7 +230,7 @@ impl Keyed {
         // Never empty: `"".split(",")` is `[""]`, and with an empty key among its fallbacks Django
         // accepts a signature that anybody can make.
         let verifying: Vec<&str> = self.keys.verifying().into_iter().map(Secret::expose).collect();
-        let list = encode(&verifying, *encoding);
+        let list = encode_keys(&verifying, *encoding);
         let key = OsStr::new(self.keys.current.expose());
         let mended = mended.iter().map(|name| (name.as_os_str(), key));
         [
@@ -383,14 +383,6 @@ fn mend_others(
         }
     }
     mended
-}
-
-/// Several keys in one variable.
-fn encode(keys: &[&str], encoding: Encoding) -> Secret {
-    Secret::new(match encoding {
-        Encoding::Comma => keys.join(","),
-        Encoding::Json => serde_json::Value::from(keys).to_string(),
-    })
 }
 
 /// The environment as it was inherited, in order.

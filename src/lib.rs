@@ -22,6 +22,7 @@ pub mod config;
 pub mod account;
 pub mod sources;
 pub mod schema;
+pub mod documents;
 pub mod environment;
 pub mod server;
 pub mod instance;

@@ -1,7 +1,8 @@
 //! What a file must be before it is believed: opened once, judged on that descriptor, then read.
 //!
 //! The way to it is walked one directory at a time, each judged on its own descriptor, so that
-//! nothing can be exchanged between the look and the use.
+//! nothing can be exchanged between the look and the use. The same way leads a new content into the
+//! place of an old one.
 
 #![forbid(unsafe_code)]
 
@@ -9,36 +10,39 @@ mod acl;
 mod contents;
 mod denied;
 mod directory;
+mod held;
 mod judge;
 mod kind;
+mod likeness;
+mod lock;
+mod obstacle;
 mod open;
 mod owner;
 mod refusal;
 mod rule;
 mod shown;
+mod successor;
+mod unwritten;
 mod walk;
+mod way;
 
 pub use contents::Contents;
 pub use directory::{Directory, Listing};
+pub use held::{Held, hold};
 pub use kind::Kind;
 pub use refusal::Refusal;
 pub use rule::Rule;
 pub use shown::{command_word, quoted};
+pub use unwritten::Unwritten;
 
 use std::path::Path;
 
+use way::Way;
+
 /// Opens, judges and reads one file.
 pub fn read(path: &Path, rule: Rule) -> Result<Contents, Refusal> {
-    let name = match path.file_name() {
-        Some(name) if !ends_in_slash(path) => name,
-        _ => {
-            return Err(Refusal::Kind { path: path.to_owned(), kind: Kind::Directory });
-        }
-    };
-    let owners = owner::Owners::by(rule, path);
-    let above = walk::directory(path.parent().unwrap_or(Path::new("")), path, owners)?;
-    let opened = open::open(&above, name, path)?;
-    let verdict = judge::file(&opened, rule, path, owners)?;
+    let way = Way::to(path, rule)?;
+    let (opened, verdict) = way.open()?;
     let bytes = open::read(opened, path)?;
     let mut warnings = Vec::new();
     if verdict.open_to_others {
@@ -47,12 +51,9 @@ pub fn read(path: &Path, rule: Rule) -> Result<Contents, Refusal> {
     Ok(Contents { bytes, warnings })
 }
 
-/// `Path` drops a slash at the end, and with it the claim that the name is a directory's.
-fn ends_in_slash(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().ends_with(b"/")
-}
-
 #[cfg(test)]
 pub(crate) mod scratch;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod write_tests;

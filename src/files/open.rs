@@ -15,7 +15,7 @@ use super::walk::Reached;
 use super::{Kind, Refusal, denied};
 
 /// Far more than execve(2) takes; a bound for what is held in memory.
-const LIMIT: u64 = 16 * 1024 * 1024;
+pub(super) const LIMIT: u64 = 16 * 1024 * 1024;
 
 pub(super) struct Opened {
     pub fd: OwnedFd,

@@ -186,7 +186,7 @@ fn check_items(draft: &mut Draft<'_>, names: &KeyNames, encoding: Encoding, item
     }
 }
 
-fn items(text: &str, encoding: Encoding) -> Result<Vec<Secret>, Fault> {
+pub(super) fn items(text: &str, encoding: Encoding) -> Result<Vec<Secret>, Fault> {
     // JSON read as commas would give keys with brackets and quotes in them: every session is lost,
     // and nothing says why.
     if encoding == Encoding::Comma && json_items(text).is_some() {
@@ -201,7 +201,7 @@ fn trimmed(item: Cow<'_, str>) -> String {
 }
 
 /// Without empty ones and duplicates, in their order.
-fn distinct(items: Vec<Secret>) -> Vec<Secret> {
+pub(super) fn distinct(items: Vec<Secret>) -> Vec<Secret> {
     let mut seen = BTreeSet::new();
     let keep: Vec<bool> =
         items.iter().map(|item| !item.expose().is_empty() && seen.insert(item.expose())).collect();

@@ -105,6 +105,7 @@ mod error;
 mod fault;
 mod forbidden;
 mod host;
+mod key_list;
 mod key_names;
 mod key_strength;
 mod keys;
@@ -127,6 +128,7 @@ mod words;
 
 pub use audit::{Finding, Level, audit};
 pub use error::{Error, Problem};
+pub use key_list::{NotAKeyList, decode_keys, encode_keys};
 pub use report::{Report, Violation};
 pub use schema::Schema;
 pub use validate::validate;

@@ -25,4 +25,4 @@ pub use process::{Forked, exit_now, fork};
 pub use random::random;
 pub use terminal_input::forbid_terminal_input;
 pub use wait::{Change, Ending, acknowledge_stop, look, look_at, reap};
-pub use xattr::fgetxattr;
+pub use xattr::{fgetxattr, flistxattr, fremovexattr, fsetxattr};
