@@ -7,8 +7,9 @@ use nix::sys::signal::Signal;
 use crate::account::AccountError;
 use crate::exit::Exit;
 use crate::launch::{LaunchError, SocketError};
+use crate::secrets::NoRandomness;
 use crate::sys::Ending;
-use crate::{config, files, instance, schema, sources};
+use crate::{config, documents, files, instance, keyring, schema, sources};
 
 /// What can end a command, and with which exit code. Printed once, by `main`.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,16 @@ pub enum Error {
     Secrets(#[from] schema::Report),
     #[error(transparent)]
     Instance(#[from] instance::Error),
+    #[error(transparent)]
+    Document(#[from] documents::Error),
+    #[error("cannot write the key's document: {0}")]
+    NotWritable(String),
+    #[error("on-hup = \"generate\" in [keys] needs a key, and the sources give none")]
+    NoKey,
+    #[error(transparent)]
+    Keyring(#[from] keyring::Refused),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
@@ -65,12 +76,17 @@ impl Error {
             Error::Source(error) => error.exit().code(),
             Error::Secrets(report) => report.exit().code(),
             Error::Instance(error) => error.exit().code(),
+            Error::Document(error) => error.exit().code(),
+            Error::Keyring(error) => error.exit().code(),
+            Error::NoRandomness(error) => error.exit().code(),
             Error::Launch(error) => error.exit().code(),
             Error::Socket(error) => error.exit().code(),
             Error::Init(error) => error.exit().code(),
             Error::Key(error) => error.exit().code(),
             Error::Output(error) => error.exit().code(),
-            Error::Command(_) | Error::NotText(_) => Exit::Config.code(),
+            Error::Command(_) | Error::NotText(_) | Error::NotWritable(_) | Error::NoKey => {
+                Exit::Config.code()
+            }
             Error::Gate { .. } | Error::NotReady { .. } | Error::Private(_) | Error::NotBack(_) => {
                 Exit::Failure.code()
             }

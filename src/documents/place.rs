@@ -70,7 +70,18 @@ impl Place {
 
     /// Writes the document if it is still of this version. What is equal stays as it is written.
     pub fn write(&self, document: &Document, version: &Version) -> Result<Version, Error> {
-        let held = files::hold(&self.path, PATIENCE).map_err(Error::unwritten)?;
+        self.write_within(document, version, PATIENCE)
+    }
+
+    /// The same for one who cannot wait so long for another writer: whoever may read the file may
+    /// hold its lock.
+    pub fn write_within(
+        &self,
+        document: &Document,
+        version: &Version,
+        patience: Duration,
+    ) -> Result<Version, Error> {
+        let held = files::hold(&self.path, patience).map_err(Error::unwritten)?;
         let found = Version::of(held.bytes());
         if found != *version {
             return Err(Error::Conflict { path: self.path.clone() });

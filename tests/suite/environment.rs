@@ -156,7 +156,7 @@ fn sockets_are_announced_to_the_server_by_its_own_process_id() {
 
 /// Rotation's own fields may stand in the document; they are no business of the site's.
 #[test]
-fn a_staged_key_and_the_rotations_notes_in_a_source_stay_out() {
+fn a_staged_key_is_verified_and_the_rotations_own_fields_stay_out() {
     let bench = Bench::new();
     let staged = "Yq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO8";
     let env_file = bench.file(
@@ -168,6 +168,7 @@ fn a_staged_key_and_the_rotations_notes_in_a_source_stay_out() {
     let seen = seen(run);
     let mut expected = common(&bench);
     expected.insert("A".to_owned(), "1".to_owned());
+    expected.insert("SECRET_KEY_FALLBACKS".to_owned(), staged.to_owned());
     assert_eq!(seen.variables, expected);
 }
 

@@ -1,8 +1,8 @@
-//! HUP fetches and validates again and says what a restart would bring; the server stays.
+//! HUP fetches and validates again, and a new generation takes over what changed.
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Bench, Fifo, KEY, Running, proc};
+use crate::harness::{Bench, Fifo, KEY, Running, eventually, proc};
 
 const OTHER: &str = "Aq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO9";
 
@@ -49,18 +49,60 @@ fn it_says_when_nothing_changed() {
 }
 
 #[test]
-fn it_names_what_a_restart_would_bring() {
+fn what_changed_is_taken_over_and_named() {
+    let bench = Bench::new();
+    let running = serving(&bench, "");
+    bench.env_file(&format!("SECRET_KEY={KEY}\nEMAIL_PASSWORD=second-secret\nADDED=new-secret\n"));
+    running.signal(Signal::SIGHUP);
+    let line = running.wait_for_line("took over");
+    let expected = "keybearer: ADDED is new, EMAIL_PASSWORD changed, GOING is gone; generation 2 took over after ";
+    assert!(line.starts_with(expected) && line.ends_with(&format!(" s ({})", sender())), "{line}");
+    let environment = proc::environ(running.child_pid());
+    assert_eq!(environment["EMAIL_PASSWORD"], "second-secret");
+    assert_eq!(environment["ADDED"], "new-secret");
+    assert!(!environment.contains_key("GOING"));
+    ends(running);
+}
+
+/// Under restart nothing overlaps, so the new key may sign at once; the old one is still verified, and
+/// written down.
+#[test]
+fn a_new_key_comes_with_the_old_one_as_its_fallback() {
     let bench = Bench::new();
     let running = serving(&bench, "");
     bench
-        .env_file(&format!("SECRET_KEY={OTHER}\nEMAIL_PASSWORD=second-secret\nADDED=new-secret\n"));
+        .env_file(&format!("SECRET_KEY={OTHER}\nEMAIL_PASSWORD=first-secret\nGOING=away-secret\n"));
     running.signal(Signal::SIGHUP);
-    let line = running.wait_for_line("a restart would bring");
-    let expected = "keybearer: a restart would bring: GOING is gone, ADDED is new, \
-                    EMAIL_PASSWORD changed, SECRET_KEY changed, SECRET_KEY_FALLBACKS changed";
-    assert_eq!(line, format!("{expected} ({})", sender()));
-    // The server goes on with what it was started with.
-    assert_eq!(proc::environ(running.child_pid())["EMAIL_PASSWORD"], "first-secret");
+    let line = running.wait_for_line("took over");
+    assert!(
+        line.starts_with(
+            "keybearer: SECRET_KEY changed, SECRET_KEY_FALLBACKS changed, key fed6028d -> "
+        ),
+        "{line}"
+    );
+    let environment = proc::environ(running.child_pid());
+    assert_eq!(environment["SECRET_KEY"], OTHER);
+    assert_eq!(environment["SECRET_KEY_FALLBACKS"], KEY);
+    running.wait_for_line("keybearer: wrote key fed6028d to the fallbacks of the document");
+    let written = std::fs::read_to_string(bench.path("site.env")).unwrap();
+    assert!(written.contains(&format!("SECRET_KEY_FALLBACKS={KEY}\n")), "{written}");
+    ends(running);
+}
+
+/// In an overlap the old generation would not know what the new one signs: so it learns it first.
+#[test]
+fn where_two_overlap_a_new_key_comes_in_two_steps() {
+    let bench = Bench::new();
+    let running = serving(&bench, "[reload]\nstrategy = \"hand-over\"\n");
+    bench
+        .env_file(&format!("SECRET_KEY={OTHER}\nEMAIL_PASSWORD=first-secret\nGOING=away-secret\n"));
+    running.signal(Signal::SIGHUP);
+    let line = running.wait_for_line("took over");
+    assert!(line.contains("; generation 3 took over after "), "{line}");
+    eventually("the end of the old one", || running.child_pids().len() == 1);
+    let environment = proc::environ(running.child_pid());
+    assert_eq!(environment["SECRET_KEY"], OTHER);
+    assert_eq!(environment["SECRET_KEY_FALLBACKS"], KEY);
     ends(running);
 }
 
@@ -116,9 +158,9 @@ fn a_storm_of_them_does_no_harm() {
     // One more, after a change, so that its answer is known.
     bench.env_file(&format!("SECRET_KEY={KEY}\nEMAIL_PASSWORD=second-secret\nGOING=away-secret\n"));
     running.signal(Signal::SIGHUP);
-    running.wait_for_line("a restart would bring: EMAIL_PASSWORD changed");
+    running.wait_for_line("EMAIL_PASSWORD changed; generation 2 took over");
     let server = running.child_pid();
-    assert_eq!(proc::environ(server)["EMAIL_PASSWORD"], "first-secret");
+    assert_eq!(proc::environ(server)["EMAIL_PASSWORD"], "second-secret");
     ends(running);
 }
 
@@ -159,8 +201,9 @@ fn a_hup_during_a_gate_is_kept_until_the_server_serves() {
     running.signal(Signal::SIGHUP);
     hold.let_go();
     running.wait_for_line("serving");
-    let line = running.wait_for_line("a restart would bring");
+    // Into the gate of the new round.
+    hold.let_go();
+    let line = running.wait_for_line("took over");
     assert!(line.contains("SECRET_KEY changed"), "{line}");
-    running.wait_for_stdout("ready");
     ends(running);
 }

@@ -11,7 +11,8 @@ use crate::harness::{Bench, KEY, Running, requires_root_tests};
 fn serving(bench: &Bench, secrets: &str) -> Running {
     let run = bench.with_config("run", "[ready]\nsettle = \"0s\"\n");
     bench.env_file(&format!("SECRET_KEY={KEY}\n{secrets}"));
-    let running = run.args(["-v", "--", "/bin/sh", "-c", "echo ready; sleep 1000; :"]).spawn();
+    let running =
+        run.args(["-v", "--", "/bin/sh", "-c", "trap '' USR1; echo ready; sleep 1000; :"]).spawn();
     running.wait_for_stdout("ready");
     running.wait_for_line("serving");
     running
@@ -41,15 +42,24 @@ fn a_secret_is_there_as_often_as_it_must_be() {
     let running = serving(&bench, "EMAIL_HOST_PASSWORD=canary-of-the-first-fetch\n");
     assert_eq!(copies(running.pid(), "canary-of-the-first-fetch"), 1);
 
-    // Fetched, compared, and not taken over: wiped.
+    // What ran before is wiped when it runs no more.
     bench.env_file(&format!("SECRET_KEY={KEY}\nEMAIL_HOST_PASSWORD=canary-of-the-second\n"));
     running.signal(Signal::SIGHUP);
-    running.wait_for_line("EMAIL_HOST_PASSWORD changed");
+    running.wait_for_line("took over");
     // When this is said the loop has come round, and what was fetched is gone.
     running.signal(Signal::SIGWINCH);
     running.wait_for_line("got SIGWINCH");
-    assert_eq!(copies(running.pid(), "canary-of-the-second"), 0);
-    assert_eq!(copies(running.pid(), "canary-of-the-first-fetch"), 1);
+    assert_eq!(copies(running.pid(), "canary-of-the-second"), 1);
+    assert_eq!(copies(running.pid(), "canary-of-the-first-fetch"), 0);
+
+    // Fetched, and of no use: wiped too.
+    bench.env_file("SECRET_KEY=short\nEMAIL_HOST_PASSWORD=canary-of-the-third\n");
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("the running server stays as it is");
+    running.signal(Signal::SIGUSR1);
+    running.wait_for_line("got SIGUSR1");
+    assert_eq!(copies(running.pid(), "canary-of-the-third"), 0);
+    assert_eq!(copies(running.pid(), "canary-of-the-second"), 1);
     running.signal(Signal::SIGTERM);
     running.wait().expect_code(143);
 }

@@ -1,11 +1,15 @@
 //! The command `run`: what is done once, and then the site, which goes on until it ends.
 
 mod asker;
+mod cycle;
+mod known;
 mod private;
+mod result;
 mod round;
 mod saying;
 mod site;
 mod standing;
+mod status;
 
 use std::time::Instant;
 

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::asker::Asker;
+use super::cycle::Cycle;
 use crate::app::gates::Gate;
 use crate::environment::{Difference, Environment, KeyInUse};
 use crate::keyring::Carried;
@@ -22,6 +23,8 @@ pub(super) struct Round {
     /// How many generations it has tried to start.
     pub hand_overs: u32,
     pub failure: Option<Failure>,
+    /// Part of a rotation that the supervisor does by itself.
+    pub cycle: Option<Cycle>,
 }
 
 /// Why a round came to nothing.
@@ -43,7 +46,14 @@ impl Round {
             gates: VecDeque::new(),
             hand_overs: 0,
             failure: None,
+            cycle: None,
         }
+    }
+
+    /// The next round of a rotation that goes on.
+    pub fn resume(askers: Vec<Asker>, cycle: Cycle) -> Round {
+        let Cycle { begun, key_before, .. } = cycle;
+        Round { begun, cycle: Some(cycle), ..Round::begin(askers, key_before) }
     }
 
     /// The environment that runs when all is done.

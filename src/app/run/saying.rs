@@ -7,6 +7,7 @@ use crate::log;
 #[derive(Debug, Default)]
 pub(super) struct Saying {
     said: BTreeSet<String>,
+    once: BTreeSet<String>,
 }
 
 impl Saying {
@@ -14,5 +15,13 @@ impl Saying {
         let warnings: BTreeSet<String> = warnings.into_iter().collect();
         warnings.difference(&self.said).for_each(log::warning);
         self.said = warnings;
+    }
+
+    /// Never again in these words.
+    pub fn once(&mut self, warning: String) {
+        if !self.once.contains(&warning) {
+            log::warning(&warning);
+            self.once.insert(warning);
+        }
     }
 }

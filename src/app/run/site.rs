@@ -2,10 +2,10 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use nix::unistd::getpid;
-
-use super::asker::{self, Asker};
+use super::asker::Asker;
+use super::cycle::{self, Cycle, Stage};
 use super::kernel;
+use super::known::Known;
 use super::private::Privates;
 use super::round::{Failure, Round};
 use super::saying::Saying;
@@ -14,53 +14,45 @@ use crate::app::error::Error;
 use crate::app::fetch::{self, Locked};
 use crate::app::gates::{self, Gate};
 use crate::app::prepare::Prepared;
-use crate::config::Strategy;
-use crate::control::{
-    self, Answer, KeyStatus, Outcome, Peer, Request, RoundResult, SourceStatus, State, Status,
-    Ticket,
-};
+use crate::config::{OnHup, Strategy};
+use crate::control::{Answer, Peer, Request, Ticket};
 use crate::environment::{Built, Environment};
 use crate::exit::Exit;
-use crate::keyring::{self, Carried, Document, Record};
+use crate::keyring::{self, Carried};
 use crate::launch::{self, Plan, Sockets, Wiring};
 use crate::log;
 use crate::moment::Moment;
-use crate::secrets::{Fingerprint, Secret};
 use crate::supervise::{
-    self, Cause, Generation, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
+    Cause, Generation, Outcome, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
     Which, Why,
 };
 use crate::sys::{self, Ending};
 
 /// A site and its generations: what the supervisor needs a secret or a setting for is done here.
 pub(super) struct Site<'a> {
-    prepared: &'a Prepared,
-    sockets: &'a Sockets,
+    pub(super) prepared: &'a Prepared,
+    pub(super) sockets: &'a Sockets,
     privates: Privates<'a>,
     around: Surroundings<'a>,
-    rules: Rules,
+    pub(super) rules: Rules,
     locked: Locked,
-    supervisor: Supervisor<'a>,
+    pub(super) supervisor: Supervisor<'a>,
     /// What the serving generation was started with.
-    running: Option<Environment>,
+    pub(super) running: Option<Environment>,
     /// What the one that is waited for was started with.
     coming: Option<Environment>,
-    carried: Vec<Carried>,
-    round: Round,
+    pub(super) carried: Vec<Carried>,
+    pub(super) round: Round,
     /// Who waits for the next round.
-    waiting: Vec<Asker>,
+    pub(super) waiting: Vec<Asker>,
+    /// The next round is part of a rotation.
+    going_on: Option<Cycle>,
     /// Why nothing was started.
     refusal: Option<Error>,
     /// Of the key's document, as it was fetched last.
-    document: Option<Known>,
-    standing: Standing,
+    pub(super) document: Option<Known>,
+    pub(super) standing: Standing,
     saying: Saying,
-}
-
-/// What `status` says of the document.
-struct Known {
-    staged: Option<Fingerprint>,
-    record: Record,
 }
 
 impl<'a> Site<'a> {
@@ -86,6 +78,7 @@ impl<'a> Site<'a> {
             carried: Vec::new(),
             round: Round::begin(Vec::new(), None),
             waiting: Vec::new(),
+            going_on: None,
             refusal: None,
             document: None,
             standing: Standing::new(),
@@ -95,7 +88,8 @@ impl<'a> Site<'a> {
 
     /// From the first generation to the end of the last; the exit code is the server's.
     pub fn run(mut self, wanted: Built) -> Result<u8, Error> {
-        self.document = wanted.keys.as_ref().map(|keys| Known::of(&keys.document));
+        let settings = &self.prepared.settings;
+        self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
         let first = fetch::at_start(wanted, &self.prepared.settings);
         self.round.steps.push_back(first);
         self.round.gates = gates::gates(&self.prepared.settings).into();
@@ -145,29 +139,60 @@ impl<'a> Site<'a> {
     fn fetch(&mut self) {
         let askers = std::mem::take(&mut self.waiting);
         let key = self.running.as_ref().and_then(Environment::key_in_use);
-        self.round = Round::begin(askers, key);
+        self.round = match self.going_on.take() {
+            Some(cycle) => Round::resume(askers, cycle),
+            None => Round::begin(askers, key),
+        };
         if self.round.askers.iter().any(Asker::is_somebody) {
             self.around.systemd.reloading("looking at the secrets again");
         }
         self.around.systemd.extend();
-        let (wanted, warnings) = fetch::quietly(self.prepared);
-        self.saying.say(warnings);
-        let steps = match wanted {
-            Ok(wanted) => {
-                self.standing.was_fetched();
-                self.plan(wanted)
-            }
-            Err(error) => {
-                self.standing.was_not_fetched(&error.to_string());
-                Err(error)
-            }
-        };
+        let steps = self.wanted().and_then(|wanted| self.plan(wanted));
         // What the parsers of the sources left in memory is needed no more.
         sys::give_code_back();
         match steps {
             Ok(steps) => self.supervisor.fetched(steps),
             Err(error) => self.refuse(&error),
         }
+    }
+
+    /// What the sources hold, with a new key staged where a HUP shall make one.
+    fn wanted(&mut self) -> Result<Built, Error> {
+        let wanted = self.look()?;
+        if !self.makes_a_key() {
+            return Ok(wanted);
+        }
+        drop(wanted);
+        let Some(known) = &mut self.document else { return Err(Error::NoKey) };
+        known.stage()?;
+        let (begun, key_before) = (self.round.begun, self.round.key_before);
+        self.round.cycle = Some(Cycle { stage: Stage::Staged, begun, key_before });
+        self.look()
+    }
+
+    /// Where the document has another key than the one in use, that one is taken over first: a rotation
+    /// may have been cut there.
+    fn makes_a_key(&self) -> bool {
+        let wanted = self.prepared.settings.keys.on_hup == OnHup::Generate
+            && self.round.cycle.is_none()
+            && self.round.askers.iter().any(cycle::wants_a_key);
+        let in_use = self.running.as_ref().and_then(Environment::key_in_use);
+        let in_document = self.document.as_ref().map(|known| known.current);
+        wanted && in_use.map(|key| key.fingerprint) == in_document
+    }
+
+    fn look(&mut self) -> Result<Built, Error> {
+        let (wanted, warnings) = fetch::quietly(self.prepared);
+        self.saying.say(warnings);
+        match &wanted {
+            Ok(wanted) => {
+                self.standing.was_fetched();
+                let settings = &self.prepared.settings;
+                self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
+            }
+            Err(error) => self.standing.was_not_fetched(&error.to_string()),
+        }
+        wanted
     }
 
     fn plan(&mut self, wanted: Built) -> Result<usize, Error> {
@@ -179,7 +204,6 @@ impl<'a> Site<'a> {
         self.prepared.judge_command(&wanted.environment, !self.sockets.is_empty())?;
 
         let Built { environment, keys, .. } = wanted;
-        self.document = keys.as_ref().map(|keys| Known::of(&keys.document));
         let policy = fetch::policy(&self.prepared.settings, self.overlap());
         let running = self.running.as_ref().and_then(Environment::keys);
         let plan = keys.map(|keys| keyring::plan(running, &keys.document, &self.carried, policy));
@@ -305,6 +329,9 @@ impl<'a> Site<'a> {
     fn serves(&mut self, generation: Generation) {
         self.running = self.coming.take();
         self.standing.since = Some(Moment::now());
+        if generation != Generation::FIRST && !self.overlap() {
+            self.standing.restarts += 1;
+        }
         if generation == Generation::FIRST {
             log::info(self.supervisor.status());
         }
@@ -331,20 +358,30 @@ impl<'a> Site<'a> {
 
     fn round_ends(&mut self, end: RoundEnd) {
         let is_first = self.round.askers.is_empty();
-        if matches!(end, RoundEnd::HandedOver | RoundEnd::Unchanged) {
+        let done = matches!(end, RoundEnd::HandedOver | RoundEnd::Unchanged);
+        if done {
             self.carried = std::mem::take(&mut self.round.carried);
+            self.store_carried();
         }
         // Nothing of what did not come to run is kept.
         self.round.steps.clear();
+        let goes_on = done && self.goes_on();
         if !is_first {
+            let end = if self.round.failure.is_some() { RoundEnd::Failed } else { end };
             let result = self.result(end);
             self.say(&result);
-            self.count(&result);
-            for ticket in self.round.askers.iter().filter_map(Asker::ticket) {
-                self.supervisor.answer(ticket, &Answer::Round(result.clone()));
+            if !goes_on {
+                self.count(&result);
+                for ticket in self.round.askers.iter().filter_map(Asker::ticket) {
+                    self.supervisor.answer(ticket, &Answer::Round(result.clone()));
+                }
             }
         }
-        if self.supervisor.is_stopping() {
+        if goes_on {
+            // Who asked is answered when all of it is done.
+            self.waiting.splice(0..0, std::mem::take(&mut self.round.askers));
+            self.supervisor.ask();
+        } else if self.supervisor.is_stopping() {
             for ticket in self.waiting.drain(..).filter_map(|asker| asker.ticket()) {
                 self.supervisor.answer(ticket, &stopping());
             }
@@ -353,120 +390,57 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn result(&self, end: RoundEnd) -> RoundResult {
-        let key = self.running.as_ref().and_then(Environment::key_in_use);
-        let failed = |failure: &Failure| Outcome::Failed {
-            code: failure.code,
-            message: failure.message.clone(),
+    /// The rest of a rotation that the supervisor does by itself. False where there is none, or where it
+    /// came to nothing.
+    fn goes_on(&mut self) -> bool {
+        let (Some(cycle), Some(known)) = (self.round.cycle, &mut self.document) else {
+            return false;
         };
-        let interrupted = Failure {
-            message: "keybearer was told to end in the middle of it".to_owned(),
-            code: Exit::Unavailable.code(),
+        let keys = &self.prepared.settings.keys;
+        let written = match cycle.stage {
+            Stage::Staged => known.promote(keys.keep, keys.grace),
+            Stage::Promoted => known.retire(keys.keep),
         };
-        RoundResult {
-            outcome: match end {
-                RoundEnd::HandedOver => Outcome::HandedOver,
-                RoundEnd::Unchanged => Outcome::Unchanged,
-                RoundEnd::Failed => failed(self.round.failure.as_ref().unwrap_or(&interrupted)),
-                RoundEnd::Interrupted => failed(&interrupted),
-            },
-            generation: self.supervisor.serving().map_or(0, Generation::number),
-            before: self.round.key_before.map(|key| key.fingerprint),
-            after: key.map(|key| key.fingerprint),
-            changed: self.round.changes.iter().map(ToString::to_string).collect(),
-            took: self.round.begun.elapsed(),
-        }
-    }
-
-    /// The audit line: who asked, what changed, what came of it and how long it took.
-    fn say(&self, result: &RoundResult) {
-        let askers = asker::shown(&self.round.askers);
-        let took = result.took.as_secs_f64();
-        match &result.outcome {
-            // A watch that found nothing is no news.
-            Outcome::Unchanged if !self.round.askers.iter().any(Asker::is_somebody) => {
-                log::debug(format_args!("nothing changed ({askers})"));
+        match (written, cycle.stage) {
+            (Ok(()), Stage::Staged) => {
+                self.going_on = Some(Cycle { stage: Stage::Promoted, ..cycle });
+                true
             }
-            Outcome::Unchanged => log::info(format_args!("nothing changed ({askers})")),
-            Outcome::HandedOver => {
-                let changes = self.round.changes_shown(result.before, result.after);
-                let generation = result.generation;
-                log::info(format_args!(
-                    "{changes}; generation {generation} took over after {took:.2} s ({askers})"
-                ));
+            (Ok(()), Stage::Promoted) => false,
+            (Err(error), Stage::Staged) => {
+                let message =
+                    format!("{error}\nthe new key is staged; the next HUP goes on with it");
+                self.round.failure = Some(Failure { message, code: error.code() });
+                false
             }
-            Outcome::Failed { message, .. } if self.supervisor.is_stopping() => {
-                log::warning(format_args!("{message}, after {took:.2} s ({askers})"));
-            }
-            Outcome::Failed { message, .. } => {
-                let what = match self.round.hand_overs {
-                    0 => "the running server stays as it is".to_owned(),
-                    _ => format!("generation {} goes on, after {took:.2} s", result.generation),
-                };
-                log::error(format_args!("{message}\n{what} ({askers})"));
+            (Err(error), Stage::Promoted) => {
+                log::warning(format_args!("cannot retire keys past their time: {error}"));
+                false
             }
         }
     }
 
-    fn count(&mut self, result: &RoundResult) {
-        match &result.outcome {
-            Outcome::HandedOver => self.standing.handed_over(result.took),
-            Outcome::Failed { message, .. } if self.round.hand_overs > 0 => {
-                self.standing.failed_to_hand_over(result.took, message);
-            }
-            Outcome::Unchanged | Outcome::Failed { .. } => {}
-        }
-    }
-
-    fn status(&self) -> Status {
-        let settings = &self.prepared.settings;
-        let key = self.running.as_ref().and_then(Environment::keys).map(|keys| {
-            let current = keys.current.fingerprint();
-            let known = self.document.as_ref();
-            let carried = self.carried.iter().map(|carried| control::Carried {
-                key: carried.key.fingerprint(),
-                until: carried.until,
-            });
-            let fallbacks = keys.fingerprints();
-            KeyStatus {
-                current,
-                since: known.and_then(|known| known.record.since(current)),
-                next: known.and_then(|known| known.staged).filter(|key| fallbacks.contains(key)),
-                fallbacks,
-                carried: carried.collect(),
-            }
-        });
-        let state = match (self.supervisor.serving(), self.supervisor.is_idle()) {
-            _ if self.supervisor.is_stopping() => State::Stopping,
-            (None, _) if self.running.is_none() => State::Starting,
-            (Some(_), true) => State::Serving,
-            (Some(_) | None, _) => State::HandingOver,
+    /// A key that was carried from the generation before is written down where it can be: a restart of
+    /// keybearer would forget it.
+    fn store_carried(&mut self) {
+        let Some(known) = &mut self.document else { return };
+        let not_stored: Vec<_> = known.not_stored(&self.carried).collect();
+        let Some(newest) = not_stored.first() else { return };
+        let (key, until) = (newest.key.fingerprint(), newest.until);
+        let keys = &self.prepared.settings.keys;
+        let stored = match keys.write_back {
+            Some(false) => Err(Error::NotWritable("[keys] write-back is false".to_owned())),
+            Some(true) | None => known.store(&self.carried, keys.keep),
         };
-        let shown = settings.sources.iter().map(|source| source.kind.to_string());
-        Status {
-            name: settings.name.clone(),
-            pid: getpid(),
-            keybearer: env!("CARGO_PKG_VERSION").to_owned(),
-            state,
-            generation: self.supervisor.serving().map_or(1, Generation::number),
-            pids: self.supervisor.processes().map(|(_, pid)| pid).collect(),
-            since: self.standing.since,
-            strategy: self.rules.strategy,
-            key,
-            document: None,
-            sources: shown.map(|source| SourceStatus { source, version: None }).collect(),
-            hand_overs_ok: self.standing.hand_overs_ok,
-            hand_overs_failed: self.standing.hand_overs_failed,
-            last: self.standing.last.clone(),
-            fetched: self.standing.fetched,
-            fetch_failed: self.standing.fetch_failed.clone(),
-            restarts: self.standing.restarts,
-            started: self.standing.started,
-            addresses: self.sockets.addresses().into_iter().map(str::to_owned).collect(),
+        match stored {
+            Ok(()) => log::info(format_args!("wrote key {key} to the fallbacks of the document")),
+            Err(error) => self.saying.once(format!(
+                "key {key} is carried, not stored: a restart of keybearer before {until} would forget it, and whoever it signed for would be logged out ({error})"
+            )),
         }
     }
 
-    fn end(self, outcome: supervise::Outcome) -> Result<u8, Error> {
+    fn end(self, outcome: Outcome) -> Result<u8, Error> {
         let Some(ending) = outcome.ending else {
             return Err(match (outcome.cause, self.refusal) {
                 (Some(Cause::Asked(signal)), _) => Error::Interrupted(signal),
@@ -489,13 +463,6 @@ impl<'a> Site<'a> {
     }
 }
 
-impl Known {
-    fn of(document: &Document) -> Known {
-        let staged = document.next.as_ref().map(Secret::fingerprint);
-        Known { staged, record: document.record.clone() }
-    }
-}
-
 fn stopping() -> Answer {
     let message = "this instance is ending".to_owned();
     Answer::Error { code: Exit::Unavailable.code(), message }
@@ -510,7 +477,7 @@ fn serving(sockets: &Sockets, environment: &Environment) -> String {
 }
 
 /// A Ctrl-C goes from the terminal to the server, past keybearer: then it did not end by itself.
-fn say_end(outcome: &supervise::Outcome, ending: Ending, has_terminal: bool) {
+fn say_end(outcome: &Outcome, ending: Ending, has_terminal: bool) {
     let when = if outcome.was_ready { "" } else { " before it was ready" };
     match (outcome.asked, ending) {
         (Some(_), _) => log::info(format_args!("the server ended{when}: {ending}")),

@@ -1,0 +1,76 @@
+use super::asker::{self, Asker};
+use super::round::Failure;
+use super::site::Site;
+use crate::control::{Outcome, RoundResult};
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::log;
+use crate::supervise::{Generation, RoundEnd};
+
+/// What came of a round: for who asked, for the log, for `status`.
+impl Site<'_> {
+    pub(super) fn result(&self, end: RoundEnd) -> RoundResult {
+        let key = self.running.as_ref().and_then(Environment::key_in_use);
+        let failed = |failure: &Failure| Outcome::Failed {
+            code: failure.code,
+            message: failure.message.clone(),
+        };
+        let interrupted = Failure {
+            message: "keybearer was told to end in the middle of it".to_owned(),
+            code: Exit::Unavailable.code(),
+        };
+        RoundResult {
+            outcome: match end {
+                RoundEnd::HandedOver => Outcome::HandedOver,
+                RoundEnd::Unchanged => Outcome::Unchanged,
+                RoundEnd::Failed => failed(self.round.failure.as_ref().unwrap_or(&interrupted)),
+                RoundEnd::Interrupted => failed(&interrupted),
+            },
+            generation: self.supervisor.serving().map_or(0, Generation::number),
+            before: self.round.key_before.map(|key| key.fingerprint),
+            after: key.map(|key| key.fingerprint),
+            changed: self.round.changes.iter().map(ToString::to_string).collect(),
+            took: self.round.begun.elapsed(),
+        }
+    }
+
+    /// The audit line: who asked, what changed, what came of it and how long it took.
+    pub(super) fn say(&self, result: &RoundResult) {
+        let askers = asker::shown(&self.round.askers);
+        let took = result.took.as_secs_f64();
+        match &result.outcome {
+            // A watch that found nothing is no news.
+            Outcome::Unchanged if !self.round.askers.iter().any(Asker::is_somebody) => {
+                log::debug(format_args!("nothing changed ({askers})"));
+            }
+            Outcome::Unchanged => log::info(format_args!("nothing changed ({askers})")),
+            Outcome::HandedOver => {
+                let changes = self.round.changes_shown(result.before, result.after);
+                let generation = result.generation;
+                log::info(format_args!(
+                    "{changes}; generation {generation} took over after {took:.2} s ({askers})"
+                ));
+            }
+            Outcome::Failed { message, .. } if self.supervisor.is_stopping() => {
+                log::warning(format_args!("{message}, after {took:.2} s ({askers})"));
+            }
+            Outcome::Failed { message, .. } => {
+                let what = match self.round.hand_overs {
+                    0 => "the running server stays as it is".to_owned(),
+                    _ => format!("generation {} goes on, after {took:.2} s", result.generation),
+                };
+                log::error(format_args!("{message}\n{what} ({askers})"));
+            }
+        }
+    }
+
+    pub(super) fn count(&mut self, result: &RoundResult) {
+        match &result.outcome {
+            Outcome::HandedOver => self.standing.handed_over(result.took),
+            Outcome::Failed { message, .. } if self.round.hand_overs > 0 => {
+                self.standing.failed_to_hand_over(result.took, message);
+            }
+            Outcome::Unchanged | Outcome::Failed { .. } => {}
+        }
+    }
+}
