@@ -8,7 +8,7 @@ use crate::account::AccountError;
 use crate::exit::Exit;
 use crate::launch::{LaunchError, SocketError};
 use crate::sys::Ending;
-use crate::{config, files, instance, schema, sources};
+use crate::{config, control, files, instance, schema, sources};
 
 /// What can end a command, and with which exit code. Printed once, by `main`.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,15 @@ pub enum Error {
     Key(#[from] super::key::Error),
     #[error(transparent)]
     Output(#[from] super::output::Unwritable),
+    #[error(transparent)]
+    Control(#[from] control::Error),
+    #[error("no instance runs here; start one: keybearer run, or ask as the user that it runs as")]
+    NoInstance,
+    #[error("several instances run: {}; name one", .0.join(", "))]
+    SeveralInstances(Vec<String>),
+    /// An instance's own words, and its code.
+    #[error("{message}")]
+    Answered { code: u8, message: String },
 }
 
 impl Error {
@@ -66,6 +75,10 @@ impl Error {
             Error::Init(error) => error.exit().code(),
             Error::Key(error) => error.exit().code(),
             Error::Output(error) => error.exit().code(),
+            Error::Control(error) => error.exit().code(),
+            Error::NoInstance => Exit::Unavailable.code(),
+            Error::SeveralInstances(_) => Exit::Usage.code(),
+            Error::Answered { code, .. } => *code,
             Error::Command(_) | Error::NotText(_) => Exit::Config.code(),
             Error::Gate { .. } | Error::NotReady { .. } => Exit::Failure.code(),
             Error::Interrupted(signal) => Ending::Signal(*signal as i32).exit_code(),
