@@ -20,6 +20,7 @@ mod hostile_site;
 mod hup;
 mod inherited;
 mod init_and_key;
+mod instances;
 mod memory;
 mod postgres;
 mod privileges;
