@@ -8,6 +8,7 @@ mod canaries;
 mod check;
 mod commands;
 mod config;
+mod control;
 mod credentials;
 mod demo_site;
 mod directories;
