@@ -55,6 +55,8 @@ pub enum Error {
     NoInstance,
     #[error("several instances run: {}; name one", .0.join(", "))]
     SeveralInstances(Vec<String>),
+    #[error("'{0}' is not built yet")]
+    NotBuilt(&'static str),
     /// An instance's own words, and its code.
     #[error("{message}")]
     Answered { code: u8, message: String },
@@ -77,7 +79,7 @@ impl Error {
             Error::Output(error) => error.exit().code(),
             Error::Control(error) => error.exit().code(),
             Error::NoInstance => Exit::Unavailable.code(),
-            Error::SeveralInstances(_) => Exit::Usage.code(),
+            Error::NotBuilt(_) | Error::SeveralInstances(_) => Exit::Usage.code(),
             Error::Answered { code, .. } => *code,
             Error::Command(_) | Error::NotText(_) => Exit::Config.code(),
             Error::Gate { .. } | Error::NotReady { .. } => Exit::Failure.code(),

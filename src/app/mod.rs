@@ -16,6 +16,7 @@ mod output;
 mod prepare;
 pub mod reload;
 mod report;
+pub mod rotate;
 pub mod run;
 pub mod status;
 
@@ -48,6 +49,7 @@ fn perform(command: Command) -> Result<u8, Error> {
         Command::Run(overrides) => run::run(overrides),
         Command::Exec(overrides) => exec::exec(overrides),
         Command::Check { overrides, json, full } => check::check(overrides, json, full),
+        Command::Rotate(options) => rotate::rotate(options),
         Command::Reload(name) => reload::reload(name),
         Command::Status { name, form } => status::status(name, form),
         Command::Key => Ok(key::run(&mut Unbuffered)?).map(|()| 0),
