@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::launch::{LaunchError, SocketError};
 use crate::secrets::NoRandomness;
 use crate::sys::Ending;
-use crate::{config, documents, files, instance, keyring, schema, sources};
+use crate::{config, control, documents, files, instance, keyring, schema, sources};
 
 /// What can end a command, and with which exit code. Printed once, by `main`.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,17 @@ pub enum Error {
     Key(#[from] super::key::Error),
     #[error(transparent)]
     Output(#[from] super::output::Unwritable),
+    #[error(transparent)]
+    Control(#[from] control::Error),
+    #[error("no instance runs here; start one: keybearer run, or ask as the user that it runs as")]
+    NoInstance,
+    #[error("several instances run: {}; name one", .0.join(", "))]
+    SeveralInstances(Vec<String>),
+    #[error("'{0}' is not built yet")]
+    NotBuilt(&'static str),
+    /// An instance's own words, and its code.
+    #[error("{message}")]
+    Answered { code: u8, message: String },
 }
 
 impl Error {
@@ -84,6 +95,10 @@ impl Error {
             Error::Init(error) => error.exit().code(),
             Error::Key(error) => error.exit().code(),
             Error::Output(error) => error.exit().code(),
+            Error::Control(error) => error.exit().code(),
+            Error::NoInstance => Exit::Unavailable.code(),
+            Error::NotBuilt(_) | Error::SeveralInstances(_) => Exit::Usage.code(),
+            Error::Answered { code, .. } => *code,
             Error::Command(_) | Error::NotText(_) | Error::NotWritable(_) | Error::NoKey => {
                 Exit::Config.code()
             }

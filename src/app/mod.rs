@@ -11,11 +11,15 @@ mod fetch;
 mod gates;
 mod harden;
 pub mod init;
+mod instances;
 pub mod key;
 mod output;
 mod prepare;
+pub mod reload;
 mod report;
+pub mod rotate;
 pub mod run;
+pub mod status;
 
 use std::process::ExitCode;
 
@@ -46,6 +50,9 @@ fn perform(command: Command) -> Result<u8, Error> {
         Command::Run(overrides) => run::run(overrides),
         Command::Exec(overrides) => exec::exec(overrides),
         Command::Check { overrides, json, full } => check::check(overrides, json, full),
+        Command::Rotate(options) => rotate::rotate(options),
+        Command::Reload(name) => reload::reload(name),
+        Command::Status { name, form } => status::status(name, form),
         Command::Key => Ok(key::run(&mut Unbuffered)?).map(|()| 0),
         Command::Init { directory, name, user } => {
             init::run(&directory, name.as_deref(), user.as_ref(), &mut Unbuffered)?;

@@ -1,17 +1,26 @@
 use std::ffi::OsString;
 use std::str::FromStr;
 
-use clap::builder::{OsStringValueParser, TypedValueParser, ValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 
 use crate::config::{self, Address};
 
-use super::help;
+use super::{Step, help};
 
 const SECRETS: &str = "Config and secrets";
 const SERVER: &str = "Server";
 const OUTPUT: &str = "Output";
+const ROTATION: &str = "Rotation";
+
+const STEPS: [(&str, Step); 5] = [
+    ("prepare", Step::Prepare),
+    ("promote", Step::Promote),
+    ("retire", Step::Retire),
+    ("abort", Step::Abort),
+    ("revoke", Step::Revoke),
+];
 
 /// The command line as clap knows it; completions and the tests of the manual read it too.
 pub fn command() -> Command {
@@ -22,23 +31,47 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(
-            shared(Command::new("run"), "The server and its words")
+            with_command(shared(Command::new("run")), "The server and its words")
                 .about("Fetch, validate, start the server, supervise it")
                 .after_help(help::RUN),
         )
         .subcommand(
-            shared(Command::new("exec"), "The command and its words")
+            with_command(shared(Command::new("exec")), "The command and its words")
                 .about("Fetch, validate, drop privileges, become COMMAND; binds no socket")
                 .after_help(help::EXEC),
         )
         .subcommand(
-            shared(Command::new("check"), "The server and its words")
+            with_command(shared(Command::new("check")), "The server and its words")
                 .about("Do everything that run does short of starting, and report")
                 .after_help(help::CHECK)
                 .arg(flag("json", "Report as JSON, for machines").help_heading(OUTPUT))
                 .arg(
                     flag("full", "Also run the 'before' commands and Django's check --deploy")
                         .help_heading(SERVER),
+                ),
+        )
+        .subcommand(rotate())
+        .subcommand(
+            Command::new("reload")
+                .about("Read the secrets again and hand over; wait until that is done")
+                .after_help(help::RELOAD)
+                .arg(instance()),
+        )
+        .subcommand(
+            Command::new("status")
+                .about("Say what an instance does, with which keys, and since when")
+                .after_help(help::STATUS)
+                .arg(instance())
+                .arg(flag("json", "Print it as JSON, for machines").help_heading(OUTPUT))
+                .arg(
+                    flag("check", "Print one line; exit code 0 where it serves, else 1")
+                        .conflicts_with("json")
+                        .help_heading(OUTPUT),
+                )
+                .arg(
+                    flag("metrics", "Print it as OpenMetrics text, for Prometheus")
+                        .conflicts_with_all(["json", "check"])
+                        .help_heading(OUTPUT),
                 ),
         )
         .subcommand(
@@ -81,8 +114,47 @@ pub fn command() -> Command {
         )
 }
 
-/// The options that run, exec and check share. Each is a variable too: `config::SHARED_VARIABLES`.
-fn shared(command: Command, command_help: &'static str) -> Command {
+fn rotate() -> Command {
+    let steps = PossibleValuesParser::new(STEPS.map(|(name, _)| name));
+    let step = steps.try_map(|given| {
+        let known = STEPS.into_iter().find(|(name, _)| *name == given);
+        known.map(|(_, step)| step).ok_or("expected a step of a rotation")
+    });
+    shared(Command::new("rotate"))
+        .about("Bring in a new key, while the old one still verifies")
+        .after_help(help::ROTATE)
+        .arg(
+            Arg::new("step")
+                .value_name("STEP")
+                .value_parser(step)
+                .help("One step alone [default: as many as are safe]"),
+        )
+        .arg(
+            flag("due", "Do what is due and nothing otherwise, for a timer")
+                .conflicts_with_all(["step", "now"])
+                .help_heading(ROTATION),
+        )
+        .arg(flag("now", "Promote before it is due").help_heading(ROTATION))
+        .arg(
+            flag("dry-run", "Print the steps with their fingerprints, and do none")
+                .help_heading(ROTATION),
+        )
+        .arg(
+            flag("blind", "Rotate although the settings may not read the fallbacks")
+                .help_heading(ROTATION),
+        )
+}
+
+/// The one that is asked.
+fn instance() -> Arg {
+    Arg::new("instance")
+        .value_name("NAME")
+        .value_parser(text(config::instance_name))
+        .help("The instance [default: the only one that runs] [KEYBEARER_NAME]")
+}
+
+/// The options that run, exec, check and rotate share. Each is a variable too: `config::SHARED_VARIABLES`.
+fn shared(command: Command) -> Command {
     command
         .arg(
             option("config", "FILE", os(config::path))
@@ -152,15 +224,18 @@ fn shared(command: Command, command_help: &'static str) -> Command {
                 .help_heading(OUTPUT),
         )
         .mut_args(with_variable)
-        .arg(
-            Arg::new("command")
-                .value_name("COMMAND")
-                .num_args(0..)
-                .last(true)
-                .value_hint(ValueHint::CommandWithArguments)
-                .value_parser(value_parser!(OsString))
-                .help(command_help),
-        )
+}
+
+fn with_command(command: Command, help: &'static str) -> Command {
+    command.arg(
+        Arg::new("command")
+            .value_name("COMMAND")
+            .num_args(0..)
+            .last(true)
+            .value_hint(ValueHint::CommandWithArguments)
+            .value_parser(value_parser!(OsString))
+            .help(help),
+    )
 }
 
 /// Each option's line ends with its variable.

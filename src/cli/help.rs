@@ -18,6 +18,10 @@ Examples:
   Run one command under the site's secrets and user:
     keybearer exec --config /etc/keybearer/example.toml -- python manage.py migrate
 
+  Bring in a new key, and see how the site does:
+    keybearer rotate --config /etc/keybearer/example.toml
+    keybearer status example
+
 'keybearer COMMAND --help' shows the options of a command.
 
 Files:
@@ -27,8 +31,10 @@ Files:
 
 Exit codes:
   the server's own, and 128+N where signal N ended it (143: it died of the TERM it was sent); and
-    1  not ready in time, a 'before' command failed, or a port in use
+    1  not ready in time, a 'before' command failed, a port or a name in use, or a rotation that
+       conflicted or was rolled back
    64  wrong usage
+   69  no instance answers
    77  refused for permissions; the message has the command that mends it
    78  wrong configuration, an unknown user, or a secret that breaks the schema
   126  the command cannot be executed
@@ -47,7 +53,8 @@ Signals:
   TERM   stops the server; what has not ended after [reload] drain (35s) is killed.
          A second TERM changes nothing
   QUIT   is passed on; while the server stops, it also cuts the wait to a second
-  HUP    reads the secrets again and logs what a restart would bring; nothing is restarted
+  HUP    reads the secrets again and hands over to a new generation, where anything has changed.
+         With [keys] on-hup = \"generate\" it brings in a new key
   INT, USR1, USR2, TTIN, TTOU and WINCH go to the server
 
 Exit code: the server's own, or one of those that 'keybearer --help' lists.";
@@ -74,6 +81,47 @@ the running instance of this name uses is no error.
 Options beat KEYBEARER_* variables, and those beat the config file.
 Exit code: 0 when 'run' would start (warnings do not count), else the code of the first error,
 which 'run' would end with.";
+
+pub(super) const ROTATE: &str = "\
+Examples:
+  keybearer rotate --config /etc/keybearer/example.toml
+  keybearer rotate prepare --name example
+  keybearer rotate --name example --due
+  keybearer rotate revoke --name example
+
+Steps:
+  prepare  writes a new key beside the old one; the hosts learn to verify it
+  promote  makes it the key that signs; the old one goes on to verify
+  retire   drops old keys whose time is over
+  abort    drops a new key that was not promoted
+  revoke   the current key is known to others: a new one signs at once and no old one verifies, so
+           everybody signs in again
+
+Without a step: on one host all of it, each step when every instance has taken over the one before;
+with [keys] hosts = \"many\" the next step that may be done. After a failure, the same command goes on.
+Without --name or --config it is about the only running instance.
+Options beat KEYBEARER_* variables, and those beat the config file.
+Exit code: 0 when done, or one of those that 'keybearer --help' lists.";
+
+pub(super) const RELOAD: &str = "\
+Examples:
+  keybearer reload
+  keybearer reload example
+
+It does what the signal HUP does, waits until the new generation serves, and says what changed.
+As root or as the user that the instance runs as.
+Exit code: 0 when it was handed over or nothing had changed, 69 where no instance answers, else the
+code of what failed; then the old generation serves on.";
+
+pub(super) const STATUS: &str = "\
+Examples:
+  keybearer status
+  keybearer status example --json
+  keybearer status --check
+
+Keys are shown as fingerprints, and nothing else of a secret. --check is for a HEALTHCHECK.
+As root or as the user that the instance runs as.
+Exit code: 0, or 69 where no instance answers; with --check 1 where none serves.";
 
 pub(super) const KEY: &str = "\
 Example:

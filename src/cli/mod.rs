@@ -3,7 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod definition;
+mod form;
 mod help;
+mod rotate_options;
+mod step;
 mod stop;
 
 use std::ffi::OsString;
@@ -15,6 +18,9 @@ use clap_complete::Shell;
 use crate::config::{AccountSpec, Overrides, SourceOption};
 
 pub use definition::command;
+pub use form::Form;
+pub use rotate_options::RotateOptions;
+pub use step::Step;
 pub use stop::Stop;
 
 /// What to do.
@@ -22,9 +28,24 @@ pub use stop::Stop;
 pub enum Command {
     Run(Overrides),
     Exec(Overrides),
-    Check { overrides: Overrides, json: bool, full: bool },
+    Check {
+        overrides: Overrides,
+        json: bool,
+        full: bool,
+    },
+    Rotate(RotateOptions),
+    /// The instance's name, where one is given.
+    Reload(Option<String>),
+    Status {
+        name: Option<String>,
+        form: Form,
+    },
     Key,
-    Init { directory: PathBuf, name: Option<String>, user: Option<AccountSpec> },
+    Init {
+        directory: PathBuf,
+        name: Option<String>,
+        user: Option<AccountSpec>,
+    },
     Completions(Shell),
 }
 
@@ -43,6 +64,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
             json: matches.get_flag("json"),
             full: matches.get_flag("full"),
         },
+        "rotate" => Command::Rotate(RotateOptions {
+            step: matches.remove_one("step"),
+            due: matches.get_flag("due"),
+            now: matches.get_flag("now"),
+            dry_run: matches.get_flag("dry-run"),
+            blind: matches.get_flag("blind"),
+            overrides: overrides(matches),
+        }),
+        "reload" => Command::Reload(matches.remove_one("instance")),
+        "status" => Command::Status { name: matches.remove_one("instance"), form: form(matches) },
         "init" => Command::Init {
             directory: matches.remove_one("directory").unwrap_or_default(),
             name: matches.remove_one("name"),
@@ -57,6 +88,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
     })
 }
 
+/// The definition takes one of them at most.
+fn form(matches: &ArgMatches) -> Form {
+    let named = [("json", Form::Json), ("check", Form::Check), ("metrics", Form::Metrics)];
+    let given = named.into_iter().find(|(flag, _)| matches.get_flag(flag));
+    given.map_or(Form::Text, |(_, form)| form)
+}
+
 fn overrides(matches: &mut ArgMatches) -> Overrides {
     Overrides {
         config: matches.remove_one("config"),
@@ -69,8 +107,14 @@ fn overrides(matches: &mut ArgMatches) -> Overrides {
         log_format: matches.remove_one("log-format"),
         verbose: matches.get_count("verbose"),
         quiet: matches.get_flag("quiet"),
-        command: matches.remove_many("command").into_iter().flatten().collect(),
+        command: words(matches),
     }
+}
+
+/// `rotate` takes no command.
+fn words(matches: &mut ArgMatches) -> Vec<OsString> {
+    let words = matches.try_remove_many("command").ok().flatten();
+    words.into_iter().flatten().collect()
 }
 
 /// A later source wins, so the order counts across the options too.

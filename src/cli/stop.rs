@@ -6,7 +6,8 @@ use crate::config::{SHARED_VARIABLES, closest};
 use crate::exit::Exit;
 
 /// For suggestions; a test holds it against the definition.
-pub(super) const COMMANDS: [&str; 6] = ["run", "exec", "check", "key", "init", "completions"];
+pub(super) const COMMANDS: [&str; 9] =
+    ["run", "exec", "check", "rotate", "reload", "status", "key", "init", "completions"];
 
 /// Why there is no command to carry out.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,8 +48,7 @@ impl From<clap::Error> for Stop {
 fn line(error: &clap::Error) -> String {
     let argument = said(error, ContextKind::InvalidArg);
     let option = argument.split([' ', '=']).next().unwrap_or_default();
-    // The dots are clap's mark of an option that may be repeated.
-    let option = option.trim_matches(['<', '>', '.']);
+    let option = bare(option);
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let given = said(error, ContextKind::InvalidSubcommand);
@@ -79,7 +79,7 @@ fn line(error: &clap::Error) -> String {
                 format!("{option} is given twice; leave one of them out")
             }
             prior => {
-                let prior = prior.trim_end_matches('.');
+                let prior = bare(&prior);
                 format!("{option} contradicts {prior}; leave one of them out")
             }
         },
@@ -94,6 +94,11 @@ fn line(error: &clap::Error) -> String {
     }
 }
 
+/// Without clap's marks.
+fn bare(argument: &str) -> &str {
+    argument.trim_matches(['<', '>', '[', ']', '.'])
+}
+
 fn unknown_argument(error: &clap::Error, argument: &str) -> String {
     if let Some(option) = suggestion(error, ContextKind::SuggestedArg) {
         return format!("unexpected argument '{argument}'; did you mean '{option}'?");
@@ -101,17 +106,25 @@ fn unknown_argument(error: &clap::Error, argument: &str) -> String {
     let option = argument.trim_start_matches('-').split('=').next().unwrap_or_default();
     if SHARED_VARIABLES.iter().any(|(shared, _)| *shared == option) {
         return format!(
-            "unexpected argument '--{option}'; it belongs to run, exec and check, as in: \
+            "unexpected argument '--{option}'; it belongs to run, exec, check and rotate, as in: \
              keybearer run --{option} ..."
         );
     }
-    if argument.starts_with('-') {
+    if argument.starts_with('-') || !takes_words(error) {
         format!("unexpected argument '{argument}'; see keybearer --help")
     } else {
         format!(
             "unexpected argument '{argument}'; the server's words come after '--', as in: \
              keybearer run -- {argument} ..."
         )
+    }
+}
+
+/// Whether the command takes a server's words; its usage line says so.
+fn takes_words(error: &clap::Error) -> bool {
+    match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string().contains("COMMAND"),
+        _ => false,
     }
 }
 

@@ -76,8 +76,43 @@ fn the_other_commands() {
             user: Some(user)
         }
     );
-    // Every command of the definition is one of these six.
-    assert_eq!(command().get_subcommands().count(), 6);
+    assert_eq!(given("reload").unwrap(), Command::Reload(None));
+    assert_eq!(given("reload site").unwrap(), Command::Reload(Some("site".into())));
+    for (line, name, form) in [
+        ("status", None, Form::Text),
+        ("status site", Some("site"), Form::Text),
+        ("status --json", None, Form::Json),
+        ("status site --check", Some("site"), Form::Check),
+        ("status --metrics site", Some("site"), Form::Metrics),
+    ] {
+        let name = name.map(str::to_owned);
+        assert_eq!(given(line).unwrap(), Command::Status { name, form }, "{line}");
+    }
+    assert_eq!(given("rotate").unwrap(), Command::Rotate(RotateOptions::default()));
+    let overrides = Overrides { name: Some("site".into()), quiet: true, ..Overrides::default() };
+    assert_eq!(
+        given("rotate promote --now --dry-run --blind --name site -q").unwrap(),
+        Command::Rotate(RotateOptions {
+            step: Some(Step::Promote),
+            due: false,
+            now: true,
+            dry_run: true,
+            blind: true,
+            overrides,
+        })
+    );
+    for (word, step) in [
+        ("prepare", Step::Prepare),
+        ("retire", Step::Retire),
+        ("abort", Step::Abort),
+        ("revoke", Step::Revoke),
+    ] {
+        let rotate = given(&format!("rotate {word}")).unwrap();
+        assert!(matches!(rotate, Command::Rotate(o) if o.step == Some(step) && !o.due), "{word}");
+    }
+    assert!(matches!(given("rotate --due").unwrap(), Command::Rotate(o) if o.due));
+    // Every command of the definition is one of these nine.
+    assert_eq!(command().get_subcommands().count(), 9);
 }
 
 #[test]
@@ -96,7 +131,7 @@ fn wrong_usage_is_one_line_with_the_mend() {
         ),
         (
             "--env-file /a",
-            "unexpected argument '--env-file'; it belongs to run, exec and check, as in: \
+            "unexpected argument '--env-file'; it belongs to run, exec, check and rotate, as in: \
              keybearer run --env-file ...",
         ),
         (
@@ -110,6 +145,21 @@ fn wrong_usage_is_one_line_with_the_mend() {
         ("run --log-format yaml", "--log-format: expected text or json"),
         ("run --user a:", "--user: expected USER or USER:GROUP"),
         ("check --json=1", "--json takes no value"),
+        ("rotate promot", "STEP: unknown value; did you mean 'promote'?"),
+        ("rotate now", "STEP: expected prepare, promote, retire, abort, revoke"),
+        ("rotate --due promote", "--due contradicts STEP; leave one of them out"),
+        ("rotate --due --now", "--due contradicts --now; leave one of them out"),
+        ("status --json --metrics", "--json contradicts --metrics; leave one of them out"),
+        (
+            "status ../x",
+            "NAME: expected a name of at most 64 of A-Z a-z 0-9 _ . @ -, with no dot first",
+        ),
+        ("reload a b", "unexpected argument 'b'; see keybearer --help"),
+        (
+            "reload --name a",
+            "unexpected argument '--name'; it belongs to run, exec, check and rotate, as in: \
+             keybearer run --name ...",
+        ),
         ("init", "missing DIR; see keybearer --help"),
         ("completions powershel", "SHELL: unknown value; did you mean 'powershell'?"),
         ("completions x", "SHELL: expected bash, elvish, fish, powershell, zsh"),
@@ -134,12 +184,13 @@ fn help_and_version_are_no_failure() {
 
 #[test]
 fn every_shared_option_has_its_variable_and_one_line() {
-    for name in ["run", "exec", "check"] {
+    let own = ["json", "full", "due", "now", "dry-run", "blind"];
+    for name in ["run", "exec", "check", "rotate"] {
         let command = command();
         let command = command.find_subcommand(name).unwrap();
         let mut options = command
             .get_arguments()
-            .filter(|argument| argument.get_long().is_some_and(|l| l != "json" && l != "full"))
+            .filter(|argument| argument.get_long().is_some_and(|long| !own.contains(&long)))
             .map(|argument| (argument.get_id().as_str(), argument.get_help().unwrap().to_string()));
         for (option, variable) in SHARED_VARIABLES {
             let (id, help) = options.next().unwrap();

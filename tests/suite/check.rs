@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
@@ -28,11 +28,6 @@ command = ["/bin/true"]
 type = "env-file"
 path = "{dir}/site.env"
 "#;
-
-/// Other tests run instances named `site`, each with /run/keybearer/site.
-fn named(name: &str) -> String {
-    format!("name = \"{name}\"\n{CONFIG}")
-}
 
 fn check(bench: &Bench) -> Invocation<'_> {
     bench.keybearer(["check", "--config"]).arg(bench.path("site.toml"))
@@ -69,7 +64,7 @@ fn warnings(env: &str, command: &str) -> Vec<String> {
 fn a_good_site_gets_a_short_report() {
     let bench = Bench::new();
     bench.env_file(ENV);
-    bench.config(&named("short-report"));
+    bench.config(CONFIG);
     let run = bench.site_dir("run");
     let listen = format!("unix:{}/web.sock", run.display());
     let report = bench.fill(
@@ -84,10 +79,7 @@ ok       command  user {user} can execute '/bin/true'
     let outcome = check(&bench).args(["--listen", &listen]).run();
     outcome.expect_code(0).expect_stderr("").expect_stdout(&report.replace("DIR", "dir"));
     assert_eq!(fs::read_dir(run).unwrap().count(), 0, "a socket was left behind");
-    assert!(
-        !Path::new("/run/keybearer/short-report").exists(),
-        "a runtime directory was left behind"
-    );
+    assert!(!bench.runtime_directory().exists(), "a runtime directory was left behind");
 }
 
 #[test]
@@ -95,7 +87,7 @@ fn the_json_has_the_shape_of_version_1() {
     let bench = Bench::new();
     bench.env_file(&ENV.replace("DEBUG=False", ""));
     bench.config(CONFIG);
-    let outcome = check(&bench).arg("--json").run().expect_code(0).expect_stderr("");
+    let outcome = check(&bench).nameless().arg("--json").run().expect_code(0).expect_stderr("");
     let report = report(&outcome);
     let fields: Vec<&String> = report.as_object().unwrap().keys().collect();
     let expected = ["errors", "exit-code", "items", "key", "name", "ok", "version", "warnings"];
@@ -177,8 +169,7 @@ fn a_port_in_use_is_1() {
     bench.env_file(ENV);
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = holder.local_addr().unwrap();
-    let config = named("port-in-use");
-    bench.config(&format!("{config}[listen]\nsockets = [\"{address}\"]\n"));
+    bench.config(&format!("{CONFIG}[listen]\nsockets = [\"{address}\"]\n"));
     let refusal =
         format!("cannot listen on {address}: in use; stop what holds it (ss -ltnxp shows it)");
     as_run_does(&bench, 1, &refusal);
@@ -215,7 +206,7 @@ fn everything_is_found_at_once() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let (one, other) = (one.local_addr().unwrap(), other.local_addr().unwrap());
     let held = [TcpListener::bind(one), TcpListener::bind(other)];
-    bench.config(&named("all-at-once").replace("/bin/true", "/no/server"));
+    bench.config(&CONFIG.replace("/bin/true", "/no/server"));
     let listen = ["--listen", &one.to_string(), "--listen", &other.to_string()];
     let outcome = check(&bench).args(listen).arg("--json").run();
     drop(held);
@@ -255,7 +246,8 @@ fn the_running_instance_may_have_the_address() {
     run.wait_for_line("serving on");
     let outcome = check(&bench).env("RUNTIME_DIRECTORY", &runtime).run().expect_code(0);
     let line = format!(
-        "ok       sockets  127.0.0.1:{port} is in use by the running 'site' (pid {})\n",
+        "ok       sockets  127.0.0.1:{port} is in use by the running '{}' (pid {})\n",
+        bench.name(),
         run.pid()
     );
     assert!(outcome.stdout.contains(&line), "{outcome:?}");

@@ -10,7 +10,7 @@ const LOCAL: &str = "this version reads local sources only: env-file, directory,
                      systemd-credentials, environment";
 
 fn keybearer(bench: &Bench, arguments: &str) -> Outcome {
-    bench.keybearer(arguments.split_whitespace()).run()
+    bench.keybearer(arguments.split_whitespace()).nameless().run()
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn wrong_usage_is_64() {
         ("run --secret-key x", "unexpected argument '--secret-key'; see keybearer --help"),
         (
             "--user x run",
-            "unexpected argument '--user'; it belongs to run, exec and check, as in: \
+            "unexpected argument '--user'; it belongs to run, exec, check and rotate, as in: \
              keybearer run --user ...",
         ),
         ("run --user", "--user needs a value: --user <USER[:GROUP]>"),
@@ -95,7 +95,7 @@ fn wrong_usage_is_64() {
 fn variables_are_judged_as_options_are() {
     let bench = Bench::new();
     let with = |variable: &str, value: &str| {
-        bench.keybearer(["exec", "--", "/bin/true"]).env(variable, value).run()
+        bench.keybearer(["exec", "--", "/bin/true"]).nameless().env(variable, value).run()
     };
     for (variable, value, why) in [
         ("KEYBEARER_USER", "a:b:c", "expected USER or USER:GROUP"),
@@ -263,7 +263,7 @@ fn a_config_file_that_cannot_be_believed_or_read() {
     let outcome = bench.exec([Path::new("--config"), &path]).run();
     outcome.expect_refusal(78, "keybearer: '{dir}/b.toml':2:12: not UTF-8");
     let path = bench.file(".toml", "", 0o644);
-    let outcome = bench.exec([Path::new("--config"), &path]).run();
+    let outcome = bench.exec([Path::new("--config"), &path]).nameless().run();
     let line = "keybearer: '{dir}/.toml': its file name makes no instance name; give --name NAME";
     outcome.expect_refusal(78, line);
 }

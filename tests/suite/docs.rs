@@ -138,12 +138,13 @@ fn every_command_and_option_is_in_the_manual_and_no_other() {
     for command in documented {
         let mut expected = under(&format!("Options of {command}"));
         expected.extend(every.iter().filter(|option| *option != "version").cloned());
-        if ["run", "exec", "check"].contains(&command.as_str()) {
-            expected.extend(under("Options of run, exec and check"));
+        if ["run", "exec", "check", "rotate"].contains(&command.as_str()) {
+            expected.extend(under("Options of run, exec, check and rotate"));
         }
         assert_eq!(long_options(&help(&bench, &command)), expected, "{command}");
     }
-    let headings = ["every command", "run, exec and check", "check", "init"];
+    let shared = "run, exec, check and rotate";
+    let headings = ["every command", shared, "check", "rotate", "status", "init"];
     let headings: BTreeSet<String> = headings.iter().map(|of| format!("Options of {of}")).collect();
     assert_eq!(
         options.keys().map(|heading| (*heading).to_owned()).collect::<BTreeSet<_>>(),

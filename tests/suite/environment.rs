@@ -32,6 +32,8 @@ fn seen(invocation: Invocation<'_>) -> Seen {
 fn common(bench: &Bench) -> BTreeMap<String, String> {
     let mut all = fixed();
     all.extend(account(bench));
+    let session = bench.session().map(|dir| dir.to_str().unwrap().to_owned());
+    all.extend(session.map(|dir| ("XDG_RUNTIME_DIR".to_owned(), dir)));
     all
 }
 
@@ -133,6 +135,7 @@ fn the_config_clears_all_but_what_it_keeps() {
     let seen = seen(crowded(bench.with_config("run", config)));
     let mut expected = common(&bench);
     expected.remove("LANG");
+    expected.remove("XDG_RUNTIME_DIR");
     expected.insert("KEPT".to_owned(), "a = b, \"c\" $d".to_owned());
     assert_eq!(seen.variables, expected);
 }

@@ -111,12 +111,41 @@ impl Bench {
             .replace("{group}", &self.site.group)
     }
 
-    /// The program under test, in the mode of this run.
+    /// The program under test, in the mode of this run. It has this bench's name unless the test gives
+    /// another, because two instances of one name are refused.
     pub fn keybearer<A: AsRef<OsStr>>(
         &self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Invocation<'_> {
-        Invocation::new(self, keybearer()).args(arguments)
+        let keybearer = Invocation::new(self, keybearer()).env("KEYBEARER_NAME", self.name());
+        let keybearer = match self.session() {
+            Some(session) => keybearer.env("XDG_RUNTIME_DIR", session),
+            None => keybearer,
+        };
+        keybearer.args(arguments)
+    }
+
+    /// The name that instances of this bench have.
+    pub fn name(&self) -> &str {
+        self.dir.file_name().and_then(OsStr::to_str).expect("below() made it of ASCII")
+    }
+
+    /// What a login session gives an ordinary user; root has /run.
+    pub fn session(&self) -> Option<PathBuf> {
+        if Mode::current().is_root() {
+            return None;
+        }
+        let session = self.path("session");
+        if !session.exists() {
+            self.site_dir("session");
+        }
+        Some(session)
+    }
+
+    /// Where an operator finds the instance of this bench.
+    pub fn runtime_directory(&self) -> PathBuf {
+        let parent = self.session().map_or("/run/keybearer".into(), |dir| dir.join("keybearer"));
+        parent.join(self.name())
     }
 
     /// `keybearer` and a command, with this config, a key in an env file and the site's user. The
@@ -124,9 +153,7 @@ impl Bench {
     pub fn with_config(&self, command: &str, config: &str) -> Invocation<'_> {
         let config = self.config(config);
         let env_file = self.env_file(&format!("SECRET_KEY={KEY}\n"));
-        // A name of its own, since the runtime directory goes by it.
-        let name = self.dir.file_name().unwrap();
-        let keybearer = self.keybearer([command, "--config"]).arg(config).arg("--name").arg(name);
+        let keybearer = self.keybearer([command, "--config"]).arg(config);
         keybearer.arg("--env-file").arg(env_file).user_flags()
     }
 

@@ -62,6 +62,11 @@ impl<'a> Invocation<'a> {
         self
     }
 
+    /// `keybearer` without the bench's name: what it is called by default.
+    pub fn nameless(self) -> Self {
+        self.env("KEYBEARER_NAME", "")
+    }
+
     pub fn cwd(mut self, directory: impl AsRef<Path>) -> Self {
         self.directory = Some(directory.as_ref().to_owned());
         self
