@@ -27,6 +27,7 @@ mod postgres;
 mod privileges;
 mod readiness;
 mod reaping;
+mod rotate;
 mod schema;
 mod signals;
 mod sockets;
