@@ -164,7 +164,7 @@ fn an_instance_whose_schema_refuses() {
     let outcome = host.rotate("web", &["-q", "--blind"]).run().expect_code(78);
     let staged = print(host.document().next().unwrap());
     let said = format!(
-        "keybearer: '{{dir}}/site.env' holds the staged key {staged}; instance 'strict' did not take it over: STRICT: is not an integer"
+        "keybearer: '{{dir}}/site.env' holds the staged key {staged}; instance 'strict' did not take it over: STRICT: is no whole number"
     );
     assert!(
         outcome.stderr.replace(host.bench.dir().to_str().unwrap(), "{dir}").starts_with(&said),

@@ -6,7 +6,7 @@ use super::host::{Host, end, print, runs, timeless};
 use crate::harness::{KEY, Mode};
 
 fn env() -> String {
-    format!("# The site\nexport TOKEN='a b'\nSECRET_KEY={KEY}\nDEBUG=False\n")
+    format!("# The site\nTOKEN='a b'\nSECRET_KEY={KEY}\nDEBUG=False\n")
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn alone_it_does_all_of_it() {
     assert_eq!(timeless(&outcome.stdout), said.replace("{dir}", dir));
     assert_eq!(document.fallbacks(), [KEY]);
     assert_eq!(document.next(), None);
-    assert!(host.text().starts_with("# The site\nexport TOKEN='a b'\nSECRET_KEY="));
+    assert!(host.text().starts_with("# The site\nTOKEN='a b'\nSECRET_KEY="));
     let after = fs::metadata(host.env_path()).unwrap();
     let facts = |found: &fs::Metadata| (found.mode(), found.uid(), found.gid());
     assert_eq!(facts(&before), facts(&after));

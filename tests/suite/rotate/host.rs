@@ -32,6 +32,7 @@ impl Host {
             namespace
         });
         bench.site_dir("run");
+        writable(&bench);
         bench.env_file(env);
         Host { bench, namespace }
     }
@@ -122,6 +123,13 @@ impl Host {
     pub fn holds_no_key(&self, outcome: Outcome) -> Outcome {
         let document = self.document();
         document.keys().into_iter().fold(outcome, |outcome, key| outcome.expect_nowhere(&key))
+    }
+}
+
+/// Whoever owns the file puts another in its place: he must own the directory too.
+pub(super) fn writable(bench: &Bench) {
+    if !Mode::current().is_root() {
+        bench.site().owns(bench.dir());
     }
 }
 

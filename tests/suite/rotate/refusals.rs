@@ -1,7 +1,7 @@
 //! What is refused before anything is written.
 
 use super::OTHER;
-use super::host::Host;
+use super::host::{Host, writable};
 use crate::check::with_manage;
 use crate::harness::{Bench, KEY};
 
@@ -95,6 +95,7 @@ fn a_file_with_the_key_twice() {
 fn settings_that_ignore_the_fallbacks() {
     let bench = Bench::new();
     let Some(()) = with_manage(&bench, "SECRET_KEY_FALLBACKS = []") else { return };
+    writable(&bench);
     let file = bench.path("site.env");
     let before = std::fs::read_to_string(&file).unwrap();
     let rotate = |words: &[&str]| {
@@ -114,6 +115,7 @@ fn settings_that_ignore_the_fallbacks() {
 fn settings_that_read_the_fallbacks() {
     let bench = Bench::new();
     let Some(()) = with_manage(&bench, "") else { return };
+    writable(&bench);
     let rotate = bench.keybearer(["rotate", "-q", "--config"]).arg(bench.path("site.toml")).run();
     rotate.expect_code(0).expect_stderr("").expect_nowhere(KEY);
 }
