@@ -69,8 +69,13 @@ impl<'a> Rotation<'a> {
 
     /// Somebody else has written it, or may have.
     pub fn read_again(&mut self) -> Result<(), Error> {
-        (self.document, self.version) = self.subject.place.read()?;
+        self.read_document()?;
         self.look_again()
+    }
+
+    pub fn read_document(&mut self) -> Result<(), Error> {
+        (self.document, self.version) = self.subject.place.read()?;
+        Ok(())
     }
 
     /// Before anything is written: nobody runs a key that the document knows nothing of. One whom a

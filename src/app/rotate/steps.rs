@@ -1,6 +1,7 @@
 //! What each step writes and says.
 
-use super::rotation::Rotation;
+use super::error::Error::Changed;
+use super::rotation::{Rotation, TRIES};
 use crate::app::error::Error;
 use crate::config::{Hosts, Keys};
 use crate::keyring::{Document, Refused, steps};
@@ -31,11 +32,25 @@ impl Rotation<'_> {
         Ok(())
     }
 
-    /// The staged key signs from now on.
+    /// The staged key signs from now on. An instance may have written to the document what it carries:
+    /// while it is the same two keys, what everybody has shown of them still holds.
     pub fn promote(&mut self) -> Result<(), Error> {
-        let old = self.document.current.fingerprint();
-        let document = self.promoted(&self.document)?;
-        self.write_promoted(document, old)
+        let keys = |document: &Document| {
+            (document.current.fingerprint(), document.staged().map(Secret::fingerprint))
+        };
+        let before = keys(&self.document);
+        let mut tries = 0..TRIES;
+        loop {
+            let document = self.promoted(&self.document)?;
+            match self.write_promoted(document, before.0) {
+                Err(Error::Rotate(Changed { .. })) if tries.next().is_some() => {}
+                done => return done,
+            }
+            self.read_document()?;
+            if keys(&self.document) != before {
+                return Err(self.changed());
+            }
+        }
     }
 
     /// Nobody runs who would have to verify the new key before it signs.

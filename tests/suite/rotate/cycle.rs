@@ -204,6 +204,43 @@ fn a_dry_run_writes_nothing() {
     assert!(!said.contains("adopt"), "{said}");
 }
 
+/// In what it says, at its loudest.
+#[test]
+fn no_key_is_shown() {
+    let host =
+        Host::new(&format!("SECRET_KEY={KEY}\nSECRET_KEY_FALLBACKS={OTHER}\nTOKEN=canary\n"));
+    let web = host.start("web", "[keys]\nhosts = 1\n");
+    for format in ["text", "json"] {
+        for words in [
+            &["--dry-run"][..],
+            &["prepare"],
+            &["prepare"],
+            &["--dry-run"],
+            &["abort"],
+            &["prepare"],
+            &["promote"],
+            &["retire"],
+            &["revoke"],
+            &["--due"],
+            &[],
+        ] {
+            let before = host.document().keys();
+            let rotate = host.rotate("web", words).args(["-vvv", "--log-format", format]);
+            let mut outcome = host.holds_no_key(rotate.run()).expect_nowhere("canary");
+            for key in before {
+                outcome = outcome.expect_nowhere(&key);
+            }
+            let status = host.status("web").to_string();
+            let record = host.document().record().to_owned();
+            for key in host.document().keys() {
+                assert!(!status.contains(&key) && !record.contains(&key), "{words:?}");
+            }
+        }
+    }
+    let outcome = host.holds_no_key(end(web));
+    outcome.expect_nowhere(KEY).expect_nowhere(OTHER).expect_nowhere("canary");
+}
+
 /// Ten rounds of two at once: no key is lost that ever signed, and the file is whole at every moment.
 #[test]
 fn two_at_once() {
