@@ -32,3 +32,5 @@ mod stopping;
 mod streams;
 mod terminal;
 mod the_harness;
+mod the_load;
+mod two_generations;
