@@ -40,7 +40,7 @@ fn rotates(worker: Worker, listen: Listen, times: usize) {
     let bench = Bench::new();
     let Some(site) = TestSite::plain(&bench, worker, listen) else { return };
     let operated = Operated::start(&bench, &site, "[ready]\npath = \"/healthz\"\n");
-    let load = Load::start(site.target(), mix(worker));
+    let load = Load::start(site.target(), mix(worker).dense());
     load.progress(20);
     let began = Instant::now();
     for _ in 0..times {

@@ -14,8 +14,8 @@ pub struct Load {
     clients: Vec<JoinHandle<()>>,
 }
 
-/// Between two requests of a client, so that the server's own boot gets its share of the machine.
-const PAUSE: Duration = Duration::from_millis(10);
+/// After a failure, so that a server that is down is not asked in a busy loop.
+const AFTER_FAILURE: Duration = Duration::from_millis(5);
 /// Shorter than the two seconds for which a stopping gthread worker keeps its connections, and the
 /// five for which it waits for a first byte.
 const REST: Duration = Duration::from_millis(700);
@@ -25,7 +25,8 @@ impl Load {
     pub fn start(target: &Target, mix: Mix) -> Load {
         let tally = Arc::new(Tally::new());
         let clients = mix.kinds().into_iter().map(|kind| {
-            let client = Client { kind, target: target.clone(), tally: Arc::clone(&tally) };
+            let (target, tally) = (target.clone(), Arc::clone(&tally));
+            let client = Client { kind, pause: mix.pause, target, tally };
             thread::spawn(move || client.run())
         });
         Load { mix, clients: clients.collect(), tally }
@@ -82,6 +83,7 @@ impl Drop for Load {
 
 struct Client {
     kind: Kind,
+    pause: Duration,
     target: Target,
     tally: Arc<Tally>,
 }
@@ -102,15 +104,16 @@ impl Client {
             };
             if let Err(fault) = outcome {
                 self.tally.failed(self.kind, fault);
+                thread::sleep(AFTER_FAILURE);
             }
-            thread::sleep(PAUSE);
+            thread::sleep(self.pause);
         }
     }
 
     fn new_connection(&self, turn: u32) -> Result<(), Fault> {
-        let page = match turn % 8 {
+        let page = match turn % 16 {
             3 => Page::Work(150),
-            5 => Page::Echo,
+            5 | 13 => Page::Echo,
             _ => Page::Small,
         };
         let asked = Instant::now();
@@ -122,14 +125,14 @@ impl Client {
     /// A browser or a proxy: it sees a close before it sends, and asks again where that crossed
     /// with its request.
     fn kept_alive(&self, kept: &mut Option<Connection>, turn: u32) -> Result<(), Fault> {
-        if turn % 8 == 7 {
+        if turn % 64 == 7 {
             thread::sleep(REST);
         }
         if kept.as_ref().is_some_and(Connection::is_closed) {
             self.tally.closed_between();
             *kept = None;
         }
-        let page = if turn % 8 == 3 { Page::Work(50) } else { Page::Small };
+        let page = if turn % 32 == 3 { Page::Work(50) } else { Page::Small };
         let asked = Instant::now();
         let mut outcome = Err(Fault::Closed);
         if let Some(connection) = kept {
