@@ -116,7 +116,7 @@ impl Trouble {
         let status = operated.status_json();
         let message = match self.before_start {
             true => &status["fetch-failed"]["message"],
-            false => &status["hand-overs"]["last"]["failed"],
+            false => &status["hand-overs"]["last"]["message"],
         };
         let shown = message.as_str().is_some_and(|message| message.contains(self.said));
         assert!(shown, "{:?} expected in {status}", self.said);
@@ -304,8 +304,12 @@ fn the_serving_generation_dies_in_the_middle() {
     let newcomer = *children.iter().find(|child| **child != first).unwrap();
     kill(first, Signal::SIGKILL).unwrap();
     let outcome = operated.into_running().wait().expect_code(137);
-    // TEXT: how the log says it.
-    outcome.expect_stderr_contains("signal 9").expect_nowhere(&key(0));
+    outcome
+        .expect_stderr_contains(
+            "keybearer: generation 1, which served, ended in the middle of a hand-over: SIGKILL; stopping the other one, which never served",
+        )
+        .expect_stderr_contains("keybearer: the server ended by itself: SIGKILL")
+        .expect_nowhere(&key(0));
     assert!(kill(newcomer, None).is_err(), "the newcomer is still there");
 }
 

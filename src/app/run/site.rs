@@ -456,7 +456,7 @@ impl<'a> Site<'a> {
             Some(Cause::NotBack) => {
                 return Err(Error::NotBack(self.round.failure.map(|failure| failure.message)));
             }
-            Some(Cause::Asked(_) | Cause::Ended(_)) | None => {}
+            Some(Cause::Asked(_) | Cause::Ended(..)) | None => {}
         }
         say_end(&outcome, ending, self.around.terminal.is_some());
         Ok(ending.exit_code())

@@ -52,10 +52,7 @@ impl<'a> Operated<'a> {
             site.address(),
         );
         let config = bench.file(&format!("{name}.toml"), bench.fill(&text), 0o644);
-        if !Mode::current().is_root() && !bench.path("session").exists() {
-            bench.site_dir("session");
-        }
-        let run = session(bench, bench.keybearer(["run", "--config"]).arg(&config));
+        let run = bench.keybearer(["run", "--config"]).arg(&config).args(["--name", &name]);
         let server = run.spawn();
         server.wait_for_line("serving on");
         Operated { bench, site, name, config, server }
@@ -68,15 +65,15 @@ impl<'a> Operated<'a> {
     /// `keybearer rotate`, with these words after it.
     pub fn rotate(&self, words: &[&str]) -> Invocation<'a> {
         let rotate = self.bench.keybearer(["rotate"]).args(words).arg("--config");
-        session(self.bench, rotate.arg(&self.config))
+        rotate.arg(&self.config)
     }
 
     pub fn reload(&self) -> Invocation<'a> {
-        session(self.bench, self.bench.keybearer(["reload", &self.name]))
+        self.bench.keybearer(["reload", &self.name])
     }
 
     pub fn status(&self) -> Invocation<'a> {
-        session(self.bench, self.bench.keybearer(["status", &self.name]))
+        self.bench.keybearer(["status", &self.name])
     }
 
     /// What `status --json` says.
@@ -148,14 +145,6 @@ impl<'a> Operated<'a> {
     pub fn stop(self) -> Outcome {
         self.server.signal(nix::sys::signal::Signal::SIGTERM);
         self.server.wait()
-    }
-}
-
-/// An ordinary user's runtime directory is the session's.
-fn session<'a>(bench: &Bench, invocation: Invocation<'a>) -> Invocation<'a> {
-    match Mode::current().is_root() {
-        true => invocation,
-        false => invocation.env("XDG_RUNTIME_DIR", bench.path("session")),
     }
 }
 
