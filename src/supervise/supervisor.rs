@@ -340,6 +340,8 @@ impl<'a> Supervisor<'a> {
         self.was_ready = true;
         // Whatever was sent to the one before.
         self.asked = None;
+        let mut others = self.lives.iter().filter(|life| life.generation != generation);
+        let before = others.next_back().map(|life| life.process.pid);
         let Some(life) = self.lives.iter_mut().find(|life| life.generation == generation) else {
             return;
         };
@@ -348,7 +350,7 @@ impl<'a> Supervisor<'a> {
         }
         life.last_answer = None;
         if let Some(terminal) = self.around.terminal {
-            terminal.give_to(life.process.pid);
+            terminal.give_to(life.process.pid, before);
         }
         sys::give_code_back();
     }

@@ -90,6 +90,10 @@ impl<'a> Site<'a> {
     pub fn run(mut self, wanted: Built) -> Result<u8, Error> {
         let settings = &self.prepared.settings;
         self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
+        if settings.keys.on_hup == OnHup::Generate {
+            // Now, and not when somebody relies on it.
+            self.document.as_ref().ok_or(Error::NoKey)?.must_be_writable()?;
+        }
         let first = fetch::at_start(wanted, &self.prepared.settings);
         self.round.steps.push_back(first);
         self.round.gates = gates::gates(&self.prepared.settings).into();
@@ -143,7 +147,8 @@ impl<'a> Site<'a> {
             Some(cycle) => Round::resume(askers, cycle),
             None => Round::begin(askers, key),
         };
-        if self.round.askers.iter().any(Asker::is_somebody) {
+        let asked = self.round.askers.iter().any(Asker::is_somebody);
+        if asked {
             self.around.systemd.reloading("looking at the secrets again");
         }
         self.around.systemd.extend();
@@ -151,7 +156,12 @@ impl<'a> Site<'a> {
         // What the parsers of the sources left in memory is needed no more.
         sys::give_code_back();
         match steps {
-            Ok(steps) => self.supervisor.fetched(steps),
+            Ok(steps) => {
+                if steps > 0 && !asked {
+                    self.around.systemd.reloading("handing over");
+                }
+                self.supervisor.fetched(steps);
+            }
             Err(error) => self.refuse(&error),
         }
     }
@@ -335,7 +345,6 @@ impl<'a> Site<'a> {
         if generation == Generation::FIRST {
             log::info(self.supervisor.status());
         }
-        self.around.systemd.ready(self.supervisor.status());
     }
 
     fn fails(&mut self, generation: Generation, why: Why, last: Option<String>) {
