@@ -35,7 +35,6 @@ pub(super) struct Site<'a> {
     privates: Privates<'a>,
     around: Surroundings<'a>,
     pub(super) rules: Rules,
-    locked: Locked,
     pub(super) supervisor: Supervisor<'a>,
     /// What the serving generation was started with.
     pub(super) running: Option<Environment>,
@@ -62,7 +61,7 @@ impl<'a> Site<'a> {
         privates: Privates<'a>,
         around: Surroundings<'a>,
         rules: Rules,
-        locked: Locked,
+        saying: Saying,
         supervisor: Supervisor<'a>,
     ) -> Site<'a> {
         Site {
@@ -71,7 +70,6 @@ impl<'a> Site<'a> {
             privates,
             around,
             rules,
-            locked,
             supervisor,
             running: None,
             coming: None,
@@ -82,7 +80,7 @@ impl<'a> Site<'a> {
             refusal: None,
             document: None,
             standing: Standing::new(),
-            saying: Saying::default(),
+            saying,
         }
     }
 
@@ -206,11 +204,7 @@ impl<'a> Site<'a> {
     }
 
     fn plan(&mut self, wanted: Built) -> Result<usize, Error> {
-        let locked = Locked::now();
-        if let Some(warning) = locked.warning().filter(|_| self.locked != locked) {
-            log::warning(warning);
-        }
-        self.locked = locked;
+        self.saying.say_locked(Locked::now());
         self.prepared.judge_command(&wanted.environment, !self.sockets.is_empty())?;
 
         let Built { environment, keys, .. } = wanted;
