@@ -145,6 +145,10 @@ impl<'a> Site<'a> {
             Some(cycle) => Round::resume(askers, cycle),
             None => Round::begin(askers, key),
         };
+        if self.supervisor.is_stopping() {
+            // The end of this round is on its way.
+            return;
+        }
         let asked = self.round.askers.iter().any(Asker::is_somebody);
         if asked {
             self.around.systemd.reloading("looking at the secrets again");
@@ -282,6 +286,8 @@ impl<'a> Site<'a> {
 
     fn start(&mut self, generation: Generation, which: Which) -> Result<(), Error> {
         let environment = match which {
+            // A signal has come since this was decided.
+            Which::Next | Which::Before if self.supervisor.is_stopping() => None,
             Which::Next => self.round.steps.pop_front(),
             Which::Before => self.running.take(),
         };
@@ -342,7 +348,7 @@ impl<'a> Site<'a> {
     }
 
     fn fails(&mut self, generation: Generation, why: Why, last: Option<String>) {
-        let environment = self.coming.take();
+        self.coming = None;
         let within = self.rules.within.unwrap_or(Duration::ZERO);
         let message = match why {
             // Said already, in the words of whoever could not start it.
@@ -356,7 +362,6 @@ impl<'a> Site<'a> {
         if let Some(message) = message {
             self.round.failure = Some(Failure { message, code: Exit::Failure.code() });
         }
-        drop(environment);
     }
 
     fn round_ends(&mut self, end: RoundEnd) {
