@@ -183,7 +183,7 @@ fn pass_gates(
         report.ok(Area::Gates, format!("{} succeeded", gate.what));
     }
     if let Some(name) = environment.fallbacks_name() {
-        let read = fallbacks::are_read(prepared, environment, signals);
+        let read = fallbacks::are_read(&prepared.settings, &prepared.account, environment, signals);
         match report.take(Area::Gates, read).flatten() {
             Some(true) => report.ok(Area::Gates, format!("the settings read {name}")),
             Some(false) => {

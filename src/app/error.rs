@@ -70,8 +70,8 @@ pub enum Error {
     NoInstance,
     #[error("several instances run: {}; name one", .0.join(", "))]
     SeveralInstances(Vec<String>),
-    #[error("'{0}' is not built yet")]
-    NotBuilt(&'static str),
+    #[error(transparent)]
+    Rotate(#[from] super::rotate::Error),
     /// An instance's own words, and its code.
     #[error("{message}")]
     Answered { code: u8, message: String },
@@ -96,8 +96,9 @@ impl Error {
             Error::Key(error) => error.exit().code(),
             Error::Output(error) => error.exit().code(),
             Error::Control(error) => error.exit().code(),
+            Error::Rotate(error) => error.code(),
             Error::NoInstance => Exit::Unavailable.code(),
-            Error::NotBuilt(_) | Error::SeveralInstances(_) => Exit::Usage.code(),
+            Error::SeveralInstances(_) => Exit::Usage.code(),
             Error::Answered { code, .. } => *code,
             Error::Command(_) | Error::NotText(_) | Error::NotWritable(_) | Error::NoKey => {
                 Exit::Config.code()

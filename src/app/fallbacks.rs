@@ -9,7 +9,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 
 use super::error::Error;
 use super::gates::{self, Gate};
-use super::prepare::Prepared;
+use crate::account::Account;
 use crate::config::{Encoding, Settings};
 use crate::environment::Environment;
 use crate::keyring::Keys;
@@ -21,13 +21,14 @@ use crate::sys::Ending;
 /// it is given one that is nothing but weak. What it prints stays here. None: there is no `manage` to
 /// ask, or no key.
 pub fn are_read(
-    prepared: &Prepared,
+    settings: &Settings,
+    account: &Account,
     environment: &Environment,
     signals: &Signals,
 ) -> Result<Option<bool>, Error> {
     const CANARY: &str = "django-insecure-keybearer-asks-whether-fallbacks-are-read";
     const MOST: u64 = 1 << 20;
-    let (Some(manage), Some(keys)) = (&prepared.settings.manage, environment.keys()) else {
+    let (Some(manage), Some(keys)) = (&settings.manage, environment.keys()) else {
         return Ok(None);
     };
     let weak =
@@ -41,7 +42,7 @@ pub fn are_read(
     })?;
     let mut output = File::from(memory);
     let canary = environment.with_keys(weak);
-    let end = gates::run_to_end(prepared, &canary, signals, &gate, Some(output.as_fd()))?;
+    let end = gates::run_to_end(settings, account, &canary, signals, &gate, Some(output.as_fd()))?;
     match (end.ending, end.interrupted_by) {
         (_, Some(signal)) => return Err(Error::Interrupted(signal)),
         (Ending::Code(0), _) => {}

@@ -5,7 +5,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::unistd::Pid;
 
 use super::error::Error;
-use super::prepare::Prepared;
+use super::prepare::{self, Prepared};
+use crate::account::Account;
 use crate::config::Settings;
 use crate::environment::Environment;
 use crate::launch::{self, Plan, Wiring};
@@ -43,7 +44,8 @@ pub fn pass(
 ) -> Result<(), Error> {
     for gate in gates(&prepared.settings) {
         log::info(format_args!("running {}", gate.what));
-        let end = run_to_end(prepared, environment, signals, &gate, output)?;
+        let (settings, account) = (&prepared.settings, &prepared.account);
+        let end = run_to_end(settings, account, environment, signals, &gate, output)?;
         verdict(&gate, end)?;
     }
     Ok(())
@@ -59,14 +61,15 @@ pub fn verdict(gate: &Gate, end: TaskEnd) -> Result<(), Error> {
 
 /// One command from start to end.
 pub fn run_to_end(
-    prepared: &Prepared,
+    settings: &Settings,
+    account: &Account,
     environment: &Environment,
     signals: &Signals,
     gate: &Gate,
     output: Option<BorrowedFd<'_>>,
 ) -> Result<TaskEnd, Error> {
-    let process = start(prepared, environment, gate, output)?;
-    let task = Task::new(process, &gate.what, prepared.settings.reload.drain);
+    let process = start_as(prepare::task(settings, account), environment, gate, output)?;
+    let task = Task::new(process, &gate.what, settings.reload.drain);
     task.run_to_end(signals, None)
         .map_err(|error| Error::Kernel { what: "cannot wait for a process", error })
 }
@@ -78,7 +81,16 @@ pub fn start(
     gate: &Gate,
     output: Option<BorrowedFd<'_>>,
 ) -> Result<Pid, Error> {
-    let plan = Plan::new(&gate.command, environment, prepared.task())?;
+    start_as(prepared.task(), environment, gate, output)
+}
+
+fn start_as(
+    task: launch::Task<'_>,
+    environment: &Environment,
+    gate: &Gate,
+    output: Option<BorrowedFd<'_>>,
+) -> Result<Pid, Error> {
+    let plan = Plan::new(&gate.command, environment, task)?;
     // It has not the terminal's foreground, and a question there would stop it for good.
     let nothing = File::open("/dev/null")
         .map_err(|error| Error::Kernel { what: "cannot open /dev/null", error })?;

@@ -18,6 +18,8 @@ pub enum Error {
     Impostor { name: String, uid: Uid },
     #[error("'{name}' ended before it answered; its log says why")]
     Gone { name: String },
+    #[error("'{name}' is there and does not answer; see what it does, or stop it")]
+    Silent { name: String },
     #[error(
         "'{name}' answered with something that this keybearer does not understand ('{field}'); ask with the one that it runs"
     )]
@@ -38,6 +40,7 @@ impl Error {
             Error::NotPermitted { .. } | Error::Impostor { .. } => Exit::Refused,
             Error::Nobody { .. }
             | Error::Gone { .. }
+            | Error::Silent { .. }
             | Error::Malformed { .. }
             | Error::TooLong { .. }
             | Error::Unexpected { .. } => Exit::Unavailable,

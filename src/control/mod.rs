@@ -26,7 +26,7 @@ mod socket_tests;
 mod tests;
 
 pub use answer::Answer;
-pub use client::ask;
+pub use client::{ask, ask_unless};
 pub use control::{Control, Ticket};
 pub use error::Error;
 pub use peer::Peer;

@@ -27,7 +27,14 @@ pub struct Status {
     /// None: the site has no key.
     pub key: Option<KeyStatus>,
     /// What the key is read from and written to: two instances that use one document say the same.
+    /// None where the sources give no key, or cannot be written.
     pub document: Option<String>,
+    /// What the document calls the key.
+    pub document_key: Option<String>,
+    /// Where its settings come from; None: from options and variables alone.
+    pub config: Option<String>,
+    /// None: the built-in one.
+    pub schema: Option<String>,
     pub sources: Vec<SourceStatus>,
     pub hand_overs_ok: u64,
     pub hand_overs_failed: u64,
@@ -63,6 +70,8 @@ pub struct SourceStatus {
     /// As messages show it.
     pub source: String,
     pub version: Option<String>,
+    /// Its path, where it is an env file.
+    pub env_file: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

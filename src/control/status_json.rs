@@ -31,6 +31,9 @@ impl Status {
             "strategy": self.strategy_shown(),
             "key": self.key.as_ref().map(KeyStatus::json),
             "document": self.document,
+            "document-key": self.document_key,
+            "config": self.config,
+            "schema": self.schema,
             "sources": self.sources.iter().map(SourceStatus::json).collect::<Vec<_>>(),
             "hand-overs": {
                 "ok": self.hand_overs_ok,
@@ -71,6 +74,9 @@ impl Status {
             strategy: fields.get("strategy", strategy)?,
             key: fields.maybe_object("key", KeyStatus::read)?,
             document: fields.maybe("document", text)?,
+            document_key: fields.maybe("document-key", text)?,
+            config: fields.maybe("config", text)?,
+            schema: fields.maybe("schema", text)?,
             sources: fields.objects("sources", SourceStatus::read)?,
             hand_overs_ok,
             hand_overs_failed,
@@ -115,13 +121,14 @@ impl KeyStatus {
 
 impl SourceStatus {
     fn json(&self) -> Value {
-        json!({ "source": self.source, "version": self.version })
+        json!({ "source": self.source, "version": self.version, "env-file": self.env_file })
     }
 
     fn read(fields: Fields<'_>) -> Result<SourceStatus, Malformed> {
         Ok(SourceStatus {
             source: fields.get("source", text)?,
             version: fields.maybe("version", text)?,
+            env_file: fields.maybe("env-file", text)?,
         })
     }
 }

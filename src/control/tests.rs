@@ -33,10 +33,17 @@ pub(super) fn status() -> Status {
             next: Some(key("c6d7e8f9")),
             carried: vec![Carried { key: key("4e5f6071"), until: at(1_796_000_000) }],
         }),
-        document: Some("env-file:/etc/example/example.env".to_owned()),
+        document: Some("file:/etc/example/example.env".to_owned()),
+        document_key: Some("SECRET_KEY".to_owned()),
+        config: Some("/etc/keybearer/example.toml".to_owned()),
+        schema: Some("/srv/example/keybearer.schema.toml".to_owned()),
         sources: vec![
-            SourceStatus { source: "'/etc/a.env'".to_owned(), version: Some("17".to_owned()) },
-            SourceStatus { source: "the environment".to_owned(), version: None },
+            SourceStatus {
+                source: "'/etc/a.env'".to_owned(),
+                version: Some("17".to_owned()),
+                env_file: Some("/etc/a.env".to_owned()),
+            },
+            SourceStatus { source: "the environment".to_owned(), version: None, env_file: None },
         ],
         hand_overs_ok: 4,
         hand_overs_failed: 1,
@@ -59,6 +66,9 @@ pub(super) fn bare_status() -> Status {
         since: None,
         key: None,
         document: None,
+        document_key: None,
+        config: None,
+        schema: None,
         sources: Vec::new(),
         pids: Vec::new(),
         last: None,
@@ -162,8 +172,8 @@ fn what_the_status_is_called() {
         status().json().as_object().unwrap().keys().map(String::clone).collect();
     assert_eq!(
         names.join(" "),
-        "addresses document fetch-failed fetched generation hand-overs key keybearer name pid pids \
-         restarts since sources started state strategy version"
+        "addresses config document document-key fetch-failed fetched generation hand-overs key \
+         keybearer name pid pids restarts schema since sources started state strategy version"
     );
     // Nothing goes missing because there is none of it.
     assert_eq!(bare_status().json().as_object().unwrap().len(), names.len());

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -5,7 +6,7 @@ use std::time::Duration;
 use crate::config::{Encoding, SourceKind, SourceSpec};
 use crate::files::{self, Rule, quoted};
 use crate::keyring::Document;
-use crate::secrets::Secret;
+use crate::secrets::{Name, Secret};
 use crate::sources::{self, env_file};
 
 use super::content::{self, Written};
@@ -50,6 +51,11 @@ impl Place {
         };
         let names = OwnNames::of(&fields, &spec.selection, &quoted(&path))?;
         Ok(Place { path, names, encoding: fields.encoding })
+    }
+
+    /// What the document calls the current key.
+    pub fn key_name(&self) -> &Name {
+        &self.names.current
     }
 
     /// What two instances that use one document have in common, whatever way each config names it. No
@@ -127,6 +133,13 @@ impl Place {
             EditError::Unwritable { name } => Error::NotReadBack { from, name },
             EditError::NoPlace { .. } => Error::NoKey { from, name: self.names.current.clone() },
         }
+    }
+}
+
+/// As messages show it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&quoted(&self.path))
     }
 }
 

@@ -111,6 +111,7 @@ mod key_strength;
 mod keys;
 mod kind;
 mod list_form;
+mod new_key;
 mod parse;
 mod parse_rule;
 mod port;

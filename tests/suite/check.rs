@@ -422,7 +422,7 @@ fn a_before_command_that_fails_ends_run_before_it_starts() {
 }
 
 /// The demo site, its settings with one line more, and a config that has them checked.
-fn with_manage(bench: &Bench, settings: &str) -> Option<()> {
+pub(crate) fn with_manage(bench: &Bench, settings: &str) -> Option<()> {
     let demo = Demo::new(bench)?;
     let app = bench.path("app");
     let copied = Command::new("/bin/cp").arg("-r").arg(demo.app()).arg(&app).status().unwrap();

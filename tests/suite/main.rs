@@ -29,6 +29,7 @@ mod privileges;
 mod readiness;
 mod reaping;
 mod rotation_load;
+mod rotate;
 mod schema;
 mod signals;
 mod sockets;

@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(super) struct Known {
     /// None where it cannot be written: why is said when somebody wants it.
     place: Result<Place, String>,
+    /// What those who use the same document have in common.
+    pub identity: Option<String>,
+    pub key_name: Option<String>,
     pub current: Fingerprint,
     pub fallbacks: Vec<Fingerprint>,
     pub staged: Option<Fingerprint>,
@@ -39,7 +42,10 @@ impl Known {
             (None, None) => Err("its source is not in the config".to_owned()),
             (Some(source), None) => Place::of(source, fields).map_err(|error| error.to_string()),
         };
+        let known = place.as_ref().ok();
         let mut known = Known {
+            identity: known.map(Place::identity),
+            key_name: known.map(|place| place.key_name().to_string()),
             place,
             current: keys.document.current.fingerprint(),
             fallbacks: Vec::new(),

@@ -1,6 +1,9 @@
+use std::path::Path;
+
 use nix::unistd::getpid;
 
 use super::site::Site;
+use crate::config::{SchemaChoice, SourceKind};
 use crate::control::{Carried, KeyStatus, SourceStatus, State, Status};
 use crate::environment::Environment;
 use crate::supervise::Generation;
@@ -30,7 +33,10 @@ impl Site<'_> {
             (Some(_), true) => State::Serving,
             (Some(_) | None, _) => State::HandingOver,
         };
-        let shown = settings.sources.iter().map(|source| source.kind.to_string());
+        let schema = match &settings.schema {
+            SchemaChoice::File(path) => Some(path.as_path()),
+            SchemaChoice::Django => None,
+        };
         Status {
             name: settings.name.clone(),
             pid: getpid(),
@@ -41,8 +47,11 @@ impl Site<'_> {
             since: self.standing.since,
             strategy: self.rules.strategy,
             key,
-            document: None,
-            sources: shown.map(|source| SourceStatus { source, version: None }).collect(),
+            document: self.document.as_ref().and_then(|known| known.identity.clone()),
+            document_key: self.document.as_ref().and_then(|known| known.key_name.clone()),
+            config: settings.config_file.as_deref().and_then(whole),
+            schema: schema.and_then(whole),
+            sources: settings.sources.iter().map(|source| shown(&source.kind)).collect(),
             hand_overs_ok: self.standing.hand_overs_ok,
             hand_overs_failed: self.standing.hand_overs_failed,
             last: self.standing.last.clone(),
@@ -53,4 +62,19 @@ impl Site<'_> {
             addresses: self.sockets.addresses().into_iter().map(str::to_owned).collect(),
         }
     }
+}
+
+fn shown(kind: &SourceKind) -> SourceStatus {
+    let env_file = match kind {
+        SourceKind::EnvFile { path } => whole(path),
+        SourceKind::Directory { .. }
+        | SourceKind::SystemdCredentials { .. }
+        | SourceKind::Environment { .. } => None,
+    };
+    SourceStatus { source: kind.to_string(), version: None, env_file }
+}
+
+/// For somebody who is in another directory.
+fn whole(path: &Path) -> Option<String> {
+    std::path::absolute(path).ok()?.into_os_string().into_string().ok()
 }
