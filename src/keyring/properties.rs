@@ -187,7 +187,7 @@ impl World {
         self.check(&plan)?;
         self.check_cut(&plan)?;
         let all = succeed >= plan.steps.len();
-        if let Some(last) = plan.steps.iter().take(succeed).last() {
+        if let Some(last) = plan.steps.iter().take(succeed).next_back() {
             self.running = Some(last.duplicate());
         }
         if all {

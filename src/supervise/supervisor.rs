@@ -172,6 +172,11 @@ impl<'a> Supervisor<'a> {
         self.machine.is_stopping()
     }
 
+    /// Why everything ends, once it does.
+    pub fn cause(&self) -> Option<Cause> {
+        self.machine.cause()
+    }
+
     pub fn is_idle(&self) -> bool {
         self.machine.is_idle()
     }
@@ -335,6 +340,8 @@ impl<'a> Supervisor<'a> {
         self.was_ready = true;
         // Whatever was sent to the one before.
         self.asked = None;
+        let mut others = self.lives.iter().filter(|life| life.generation != generation);
+        let before = others.next_back().map(|life| life.process.pid);
         let Some(life) = self.lives.iter_mut().find(|life| life.generation == generation) else {
             return;
         };
@@ -343,7 +350,7 @@ impl<'a> Supervisor<'a> {
         }
         life.last_answer = None;
         if let Some(terminal) = self.around.terminal {
-            terminal.give_to(life.process.pid);
+            terminal.give_to(life.process.pid, before);
         }
         sys::give_code_back();
     }
@@ -353,20 +360,36 @@ impl<'a> Supervisor<'a> {
             (Cause::Asked(_), Some(arrival)) => arrival.to_string(),
             (Cause::Asked(signal), None) => signal.to_string(),
             (Cause::NotReady, _) => "not ready in time".to_owned(),
-            (Cause::Ended(ending), _) => format!("the server has ended: {ending}"),
+            (Cause::Ended(generation, ending), _) => {
+                self.say_ended(generation, ending);
+                format!("{generation} ended: {ending}")
+            }
             (Cause::NotBack, _) => "neither the new nor the old environment lives".to_owned(),
         };
-        // It has stopped by itself, and is alone: there is nothing to say that its end does not.
-        if !matches!(cause, Cause::Ended(_)) || self.lives.len() > 1 {
+        if !matches!(cause, Cause::Ended(..)) {
             log::info(format_args!("stopping the server: {why}"));
         }
         self.around.systemd.stopping(&format!("stopping: {why}"));
     }
 
+    /// Where it was alone there is nothing to say that its end does not.
+    fn say_ended(&self, generation: Generation, ending: Ending) {
+        let others = self.lives.iter().map(|life| life.generation);
+        match others.filter(|other| *other != generation).max() {
+            Some(other) if other > generation => log::error(format_args!(
+                "{generation}, which served, ended in the middle of a hand-over: {ending}; stopping the other one, which never served"
+            )),
+            Some(other) => log::error(format_args!(
+                "{generation} ended right after it took over: {ending}; {other} cannot come back, since it leaves"
+            )),
+            None => {}
+        }
+    }
+
     fn tell(&mut self, generation: Generation, signal: Signal) {
-        if matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)
-            && self.machine.serving().is_none_or(|serving| serving == generation)
-        {
+        let ends = matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT);
+        let by_itself = matches!(self.machine.cause(), Some(Cause::Ended(..)));
+        if ends && !by_itself && self.machine.serving().is_none_or(|one| one == generation) {
             self.asked = Some(signal);
         }
         let life = self.lives.iter().find(|life| life.generation == generation);

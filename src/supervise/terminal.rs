@@ -25,9 +25,13 @@ impl Terminal {
         tcgetpgrp(&self.descriptor).is_err()
     }
 
-    /// The foreground, for one that did not start in it.
-    pub fn give_to(&self, server: Pid) {
-        let _ = tcsetpgrp(&self.descriptor, server);
+    /// The foreground, for one that did not start in it: where keybearer or the one `before` has it. A
+    /// shell that has put all of them into the background keeps what it took.
+    pub fn give_to(&self, server: Pid, before: Option<Pid>) {
+        let has = tcgetpgrp(&self.descriptor).ok();
+        if has == Some(self.own) || has.is_some() && has == before {
+            let _ = tcsetpgrp(&self.descriptor, server);
+        }
     }
 
     pub fn take_back(&self) {

@@ -211,7 +211,7 @@ fn another_user_is_refused() {
         s.connect(sys.argv[1])\n\
         try: s.send(b'{\"version\":1,\"command\":\"reload\"}\\n')\n\
         except BrokenPipeError: pass\n\
-        print(s.makefile().read(), end='')";
+        print(s.recv(4096).decode(), end='')";
     let socket = bench.runtime_directory().join("control.sock");
     let said = std::process::Command::new("/usr/bin/setpriv")
         .args([&format!("--reuid={}", other.uid), &format!("--regid={}", other.gid)])
@@ -220,8 +220,9 @@ fn another_user_is_refused() {
         .arg(&socket)
         .output()
         .unwrap();
-    let said = String::from_utf8(said.stdout).unwrap();
-    assert!(said.contains(r#""code":77,"message":"refused: "#), "{said}");
+    let error = String::from_utf8_lossy(&said.stderr);
+    let answer = String::from_utf8_lossy(&said.stdout);
+    assert!(answer.contains(r#""code":77,"message":"refused: "#), "{answer}{error}");
     end(running);
 }
 

@@ -63,6 +63,14 @@ impl Known {
         self.record = document.record.clone();
     }
 
+    pub fn must_be_writable(&self) -> Result<(), Error> {
+        self.place().map(drop)
+    }
+
+    fn place(&self) -> Result<&Place, Error> {
+        self.place.as_ref().map_err(|why| Error::NotWritable(why.clone()))
+    }
+
     /// Those that a restart of keybearer would lose.
     pub fn not_stored<'a>(&self, carried: &'a [Carried]) -> impl Iterator<Item = &'a Carried> {
         carried.iter().filter(|carried| {
@@ -97,7 +105,7 @@ impl Known {
         &mut self,
         step: impl Fn(&Document, Moment) -> Result<Document, Error>,
     ) -> Result<(), Error> {
-        let place = self.place.as_ref().map_err(|why| Error::NotWritable(why.clone()))?;
+        let place = self.place()?;
         let attempt = || -> Result<Document, Error> {
             let (document, version): (Document, Version) = place.read()?;
             let next = step(&document, Moment::now())?;

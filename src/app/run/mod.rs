@@ -26,6 +26,7 @@ use crate::server;
 use crate::supervise::{Rules, Signals, Supervisor, Surroundings, Systemd, Terminal, Watch};
 
 use private::Privates;
+use saying::Saying;
 use site::Site;
 
 /// Fetches, validates, starts, supervises; the exit code is the server's.
@@ -55,11 +56,11 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
 
     let (watch, warnings) = Watch::new(&settings.watch, &settings.sources, Instant::now());
     warnings.iter().for_each(log::warning);
-    let wanted = fetch::wanted(&prepared)?;
-    let locked = Locked::now();
-    if let Some(warning) = locked.warning() {
-        log::warning(warning);
-    }
+    let (wanted, warnings) = fetch::quietly(&prepared);
+    let mut saying = Saying::default();
+    saying.say(warnings);
+    let wanted = wanted?;
+    saying.say_locked(Locked::now());
     prepared.judge_command(&wanted.environment, !sockets.is_empty())?;
     ended_early(&signals)?;
 
@@ -73,7 +74,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
         within: privates.is_asked().then_some(settings.ready.within),
     };
     let supervisor = Supervisor::new(around, rules, control, watch);
-    let site = Site::new(&prepared, &sockets, privates, around, rules, locked, supervisor);
+    let site = Site::new(&prepared, &sockets, privates, around, rules, saying, supervisor);
     site.run(wanted)
 }
 

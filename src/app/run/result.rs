@@ -5,7 +5,7 @@ use crate::control::{Outcome, RoundResult};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::log;
-use crate::supervise::{Generation, RoundEnd};
+use crate::supervise::{Cause, Generation, RoundEnd};
 
 /// What came of a round: for who asked, for the log, for `status`.
 impl Site<'_> {
@@ -16,7 +16,14 @@ impl Site<'_> {
             message: failure.message.clone(),
         };
         let interrupted = Failure {
-            message: "keybearer was told to end in the middle of it".to_owned(),
+            message: match self.supervisor.cause() {
+                Some(Cause::Ended(generation, ending)) => {
+                    format!("{generation} ended in the middle of it: {ending}")
+                }
+                Some(Cause::Asked(_) | Cause::NotReady | Cause::NotBack) | None => {
+                    "keybearer was told to end in the middle of it".to_owned()
+                }
+            },
             code: Exit::Unavailable.code(),
         };
         RoundResult {

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use crate::app::fetch::Locked;
 use crate::log;
 
 /// Warnings about the secrets, each said when it is new: a watch looks every few minutes, and what was
@@ -8,6 +9,7 @@ use crate::log;
 pub(super) struct Saying {
     said: BTreeSet<String>,
     once: BTreeSet<String>,
+    locked: Option<Locked>,
 }
 
 impl Saying {
@@ -15,6 +17,14 @@ impl Saying {
         let warnings: BTreeSet<String> = warnings.into_iter().collect();
         warnings.difference(&self.said).for_each(log::warning);
         self.said = warnings;
+    }
+
+    /// That memory cannot be kept out of swap, where it could be before, or nobody knew.
+    pub fn say_locked(&mut self, locked: Locked) {
+        if let Some(warning) = locked.warning().filter(|_| self.locked != Some(locked)) {
+            log::warning(warning);
+        }
+        self.locked = Some(locked);
     }
 
     /// Never again in these words.

@@ -35,7 +35,6 @@ pub(super) struct Site<'a> {
     privates: Privates<'a>,
     around: Surroundings<'a>,
     pub(super) rules: Rules,
-    locked: Locked,
     pub(super) supervisor: Supervisor<'a>,
     /// What the serving generation was started with.
     pub(super) running: Option<Environment>,
@@ -62,7 +61,7 @@ impl<'a> Site<'a> {
         privates: Privates<'a>,
         around: Surroundings<'a>,
         rules: Rules,
-        locked: Locked,
+        saying: Saying,
         supervisor: Supervisor<'a>,
     ) -> Site<'a> {
         Site {
@@ -71,7 +70,6 @@ impl<'a> Site<'a> {
             privates,
             around,
             rules,
-            locked,
             supervisor,
             running: None,
             coming: None,
@@ -82,7 +80,7 @@ impl<'a> Site<'a> {
             refusal: None,
             document: None,
             standing: Standing::new(),
-            saying: Saying::default(),
+            saying,
         }
     }
 
@@ -90,6 +88,10 @@ impl<'a> Site<'a> {
     pub fn run(mut self, wanted: Built) -> Result<u8, Error> {
         let settings = &self.prepared.settings;
         self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
+        if settings.keys.on_hup == OnHup::Generate {
+            // Now, and not when somebody relies on it.
+            self.document.as_ref().ok_or(Error::NoKey)?.must_be_writable()?;
+        }
         let first = fetch::at_start(wanted, &self.prepared.settings);
         self.round.steps.push_back(first);
         self.round.gates = gates::gates(&self.prepared.settings).into();
@@ -143,7 +145,12 @@ impl<'a> Site<'a> {
             Some(cycle) => Round::resume(askers, cycle),
             None => Round::begin(askers, key),
         };
-        if self.round.askers.iter().any(Asker::is_somebody) {
+        if self.supervisor.is_stopping() {
+            // The end of this round is on its way.
+            return;
+        }
+        let asked = self.round.askers.iter().any(Asker::is_somebody);
+        if asked {
             self.around.systemd.reloading("looking at the secrets again");
         }
         self.around.systemd.extend();
@@ -151,7 +158,12 @@ impl<'a> Site<'a> {
         // What the parsers of the sources left in memory is needed no more.
         sys::give_code_back();
         match steps {
-            Ok(steps) => self.supervisor.fetched(steps),
+            Ok(steps) => {
+                if steps > 0 && !asked {
+                    self.around.systemd.reloading("handing over");
+                }
+                self.supervisor.fetched(steps);
+            }
             Err(error) => self.refuse(&error),
         }
     }
@@ -196,11 +208,7 @@ impl<'a> Site<'a> {
     }
 
     fn plan(&mut self, wanted: Built) -> Result<usize, Error> {
-        let locked = Locked::now();
-        if let Some(warning) = locked.warning().filter(|_| self.locked != locked) {
-            log::warning(warning);
-        }
-        self.locked = locked;
+        self.saying.say_locked(Locked::now());
         self.prepared.judge_command(&wanted.environment, !self.sockets.is_empty())?;
 
         let Built { environment, keys, .. } = wanted;
@@ -278,6 +286,8 @@ impl<'a> Site<'a> {
 
     fn start(&mut self, generation: Generation, which: Which) -> Result<(), Error> {
         let environment = match which {
+            // A signal has come since this was decided.
+            Which::Next | Which::Before if self.supervisor.is_stopping() => None,
             Which::Next => self.round.steps.pop_front(),
             Which::Before => self.running.take(),
         };
@@ -335,11 +345,10 @@ impl<'a> Site<'a> {
         if generation == Generation::FIRST {
             log::info(self.supervisor.status());
         }
-        self.around.systemd.ready(self.supervisor.status());
     }
 
     fn fails(&mut self, generation: Generation, why: Why, last: Option<String>) {
-        let environment = self.coming.take();
+        self.coming = None;
         let within = self.rules.within.unwrap_or(Duration::ZERO);
         let message = match why {
             // Said already, in the words of whoever could not start it.
@@ -353,7 +362,6 @@ impl<'a> Site<'a> {
         if let Some(message) = message {
             self.round.failure = Some(Failure { message, code: Exit::Failure.code() });
         }
-        drop(environment);
     }
 
     fn round_ends(&mut self, end: RoundEnd) {
@@ -456,7 +464,7 @@ impl<'a> Site<'a> {
             Some(Cause::NotBack) => {
                 return Err(Error::NotBack(self.round.failure.map(|failure| failure.message)));
             }
-            Some(Cause::Asked(_) | Cause::Ended(_)) | None => {}
+            Some(Cause::Asked(_) | Cause::Ended(..)) | None => {}
         }
         say_end(&outcome, ending, self.around.terminal.is_some());
         Ok(ending.exit_code())

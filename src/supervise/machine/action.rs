@@ -58,8 +58,8 @@ pub enum Cause {
     Asked(Signal),
     /// The first generation was not ready in time.
     NotReady,
-    /// The serving generation has ended by itself.
-    Ended(Ending),
+    /// This generation has ended by itself, and it was the site.
+    Ended(Generation, Ending),
     /// The new generation did not live, and the old environment no longer does.
     NotBack,
 }

@@ -129,6 +129,10 @@ impl Machine {
         self.stopping.is_some()
     }
 
+    pub fn cause(&self) -> Option<Cause> {
+        self.stopping.map(|stopping| stopping.cause)
+    }
+
     pub fn is_idle(&self) -> bool {
         self.round == Round::Idle
     }
@@ -289,7 +293,7 @@ impl Machine {
         } else if self.serving.is_some_and(is_it) {
             self.serving = None;
             if let Some(ending) = ending.filter(|_| self.stopping.is_none()) {
-                self.stop(Cause::Ended(ending), Signal::SIGTERM, now, actions);
+                self.stop(Cause::Ended(generation, ending), Signal::SIGTERM, now, actions);
                 // Nobody else's end counts: what comes or leaves was never the site, or no longer is.
                 if let Some(stopping) = &mut self.stopping {
                     stopping.speaker = Some(generation);
@@ -321,7 +325,7 @@ impl Machine {
             Which::Next | Which::Before => {
                 let cause = match (why, ending) {
                     (_, _) if !is_first => Cause::NotBack,
-                    (_, Some(ending)) => Cause::Ended(ending),
+                    (_, Some(ending)) => Cause::Ended(coming.live.generation, ending),
                     (Why::NotStarted | Why::NotReady | Why::Ended(_), None) => Cause::NotReady,
                 };
                 self.stop(cause, Signal::SIGTERM, now, actions);

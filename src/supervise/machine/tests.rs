@@ -435,7 +435,7 @@ fn the_serving_one_dies_in_the_middle_and_nothing_is_promoted() {
     assert_eq!(
         machine.step(Event::Gone(ONE, killed), now),
         [
-            Action::SayStopping(Cause::Ended(killed)),
+            Action::SayStopping(Cause::Ended(ONE, killed)),
             Action::RoundEnds(RoundEnd::Interrupted),
             Action::Tell(two(), Signal::SIGTERM)
         ]
@@ -443,7 +443,7 @@ fn the_serving_one_dies_in_the_middle_and_nothing_is_promoted() {
     assert_eq!(machine.step(Event::Ready(two()), now), []);
     assert_eq!(
         machine.step(Event::Gone(two(), Ending::Code(0)), now),
-        [Action::End(End { cause: Some(Cause::Ended(killed)), ending: Some(killed) })]
+        [Action::End(End { cause: Some(Cause::Ended(ONE, killed)), ending: Some(killed) })]
     );
 }
 

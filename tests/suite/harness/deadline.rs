@@ -6,8 +6,13 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// Waits for a fact that nothing announces, such as an entry of /proc that goes away. Where there
 /// is a handshake, wait for that instead.
 #[track_caller]
-pub fn eventually(what: &str, mut fact: impl FnMut() -> bool) {
-    let end = Instant::now() + DEADLINE;
+pub fn eventually(what: &str, fact: impl FnMut() -> bool) {
+    eventually_within(DEADLINE, what, fact);
+}
+
+#[track_caller]
+pub fn eventually_within(time: Duration, what: &str, mut fact: impl FnMut() -> bool) {
+    let end = Instant::now() + time;
     while !fact() {
         assert!(Instant::now() < end, "never happened: {what}");
         // Polling: between two looks the machine may do something else.

@@ -30,6 +30,11 @@ impl Fifo {
 
     /// One reader goes on.
     pub fn let_go(&self) {
-        (&self.file).write_all(b"go\n").unwrap();
+        self.say("go");
+    }
+
+    /// The reader gets this line.
+    pub fn say(&self, line: &str) {
+        (&self.file).write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }

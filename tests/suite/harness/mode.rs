@@ -33,6 +33,12 @@ impl Mode {
         })
     }
 
+    /// The first of the modes that this machine allows: for what keybearer has no part in, and for
+    /// what takes long.
+    pub fn is_first(self) -> bool {
+        self == Mode::Root || !nix::unistd::geteuid().is_root()
+    }
+
     pub fn is_root(self) -> bool {
         match self {
             Mode::Root | Mode::Three => true,
@@ -70,8 +76,17 @@ impl Mode {
 /// Says that the running test is not run. `tests/run` counts these lines, so they go around the
 /// test runner's capture.
 pub fn skip(reason: &str) {
+    say(&format!("SKIPPED ({reason})"), "");
+}
+
+/// What the running test has measured, shown though it passes.
+pub fn show(measured: &dyn std::fmt::Display) {
+    say("MEASURED", &format!(": {measured}"));
+}
+
+fn say(what: &str, more: &str) {
     let name = std::thread::current().name().unwrap_or("?").to_owned();
-    let line = format!("SKIPPED ({reason}): {name}\n");
+    let line = format!("{what}: {name}{more}\n");
     // One write, so that lines of two tests do not mix. If nobody reads, nobody misses it.
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
@@ -95,3 +110,13 @@ macro_rules! requires_root_tests {
     };
 }
 pub(crate) use requires_root_tests;
+
+/// Leaves the test in all modes but the first.
+macro_rules! once {
+    () => {
+        if !$crate::harness::Mode::current().is_first() {
+            return $crate::harness::skip("one mode is enough");
+        }
+    };
+}
+pub(crate) use once;

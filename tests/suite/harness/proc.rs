@@ -61,6 +61,15 @@ pub fn environ(pid: Pid) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// One variable of a process that may end, or become another program, at any moment.
+pub fn variable(pid: Pid, name: &str) -> Option<String> {
+    let bytes = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let found =
+        text.split('\0').find_map(|variable| variable.strip_prefix(name)?.strip_prefix('='));
+    found.map(str::to_owned)
+}
+
 #[track_caller]
 pub fn cmdline(pid: Pid) -> Vec<String> {
     strings(pid, "cmdline")

@@ -105,9 +105,15 @@ impl Running {
     /// Waits for its end, and for the end of its output.
     #[track_caller]
     pub fn wait(self) -> Outcome {
-        let until = Instant::now() + DEADLINE;
-        let Some(status) = self.status_within(DEADLINE) else {
-            panic!("it did not end within {DEADLINE:?}\n{}", self.report());
+        self.wait_within(DEADLINE)
+    }
+
+    /// For what takes as long as a site takes to boot, twice.
+    #[track_caller]
+    pub fn wait_within(self, time: Duration) -> Outcome {
+        let until = Instant::now() + time;
+        let Some(status) = self.status_within(time) else {
+            panic!("it did not end within {time:?}\n{}", self.report());
         };
         for stream in [&self.stdout, &self.stderr] {
             assert!(

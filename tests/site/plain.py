@@ -1,0 +1,31 @@
+"""The pages of the load without Django, so that it boots at once; and what may go wrong in a new
+generation, as FAIL in its environment says."""
+
+import os
+import time
+from urllib.parse import parse_qs
+
+LARGE = b"".join(b"%08x" % number for number in range(131072))
+
+if os.environ.get("FAIL") == "hang":
+    time.sleep(1000)
+
+
+def answer(environ):
+    path = environ["PATH_INFO"]
+    if path == "/healthz" and os.environ.get("FAIL") == "answer":
+        return "500 Internal Server Error", b"no"
+    if path == "/work":
+        time.sleep(int(parse_qs(environ["QUERY_STRING"])["ms"][0]) / 1000)
+        return "200 OK", b"done"
+    if path == "/echo":
+        return "200 OK", environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    pages = {"/healthz": b"ok", "/small": b"small", "/large": LARGE}
+    return ("200 OK", pages[path]) if path in pages else ("404 Not Found", b"")
+
+
+def application(environ, start_response):
+    status, body = answer(environ)
+    headers = [("Content-Length", str(len(body))), ("X-Master", str(os.getppid()))]
+    start_response(status, headers)
+    return [body]
