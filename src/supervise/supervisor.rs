@@ -197,13 +197,16 @@ impl<'a> Supervisor<'a> {
     /// Waits for what happens next; nothing wakes it while nothing happens.
     pub fn wait_for_step(&mut self) -> io::Result<Step> {
         loop {
-            if let Some(step) = self.steps.pop_front() {
+            if let Some(step) = self.next_step() {
                 return Ok(step);
             }
             self.look_at_children()?;
-            if self.steps.is_empty() {
-                self.wait()?;
+            // What is decided is done before more is heard: a signal to a generation that is not started
+            // yet would be lost.
+            if !self.steps.is_empty() {
+                continue;
             }
+            self.wait()?;
             while let Some(arrival) = self.around.signals.next() {
                 self.take(arrival);
             }
@@ -223,6 +226,18 @@ impl<'a> Supervisor<'a> {
             }
             self.step(Event::Clock);
             self.keep_manager_patient(now);
+        }
+    }
+
+    /// A start that was decided before everything was to end is not carried out.
+    fn next_step(&mut self) -> Option<Step> {
+        loop {
+            match self.steps.pop_front()? {
+                Step::Start(generation, _) if self.machine.coming() != Some(generation) => {
+                    self.step(Event::NotStarted(generation));
+                }
+                step => return Some(step),
+            }
         }
     }
 
@@ -490,3 +505,6 @@ impl<'a> Supervisor<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
