@@ -260,7 +260,8 @@ impl<'a> Supervisor<'a> {
         watched.extend(control.map(|(fd, flags)| PollFd::new(fd, flags)));
         for life in &self.lives {
             deadlines.push(life.deadline());
-            let starting = is(life, coming);
+            // One that has ended is asked no more, and its next question never comes.
+            let starting = is(life, coming) && life.lives();
             deadlines.push(life.readiness.deadline().filter(|_| starting));
             let descriptor = life.readiness.descriptor(starting).filter(|_| life.lives());
             let liveness = life.liveness.as_ref().filter(|_| is(life, serving));
