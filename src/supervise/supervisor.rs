@@ -273,9 +273,12 @@ impl<'a> Supervisor<'a> {
     }
 
     /// systemd has its own patience, which a slow start or hand-over may need more of.
+    /// Between the two hand-overs of a pair too, while the one before last drains.
     fn is_waited_for(&self) -> bool {
-        let gating = self.gate.is_some() && Instant::now() < self.patience_ends;
-        gating || self.machine.coming().is_some()
+        match self.gate {
+            Some(_) => Instant::now() < self.patience_ends,
+            None => !self.machine.is_idle(),
+        }
     }
 
     fn take(&mut self, arrival: Arrival) {

@@ -100,3 +100,18 @@ fn nothing_is_started_for_a_site_that_has_died_meanwhile() {
         "{steps:?}"
     );
 }
+
+#[test]
+fn the_manager_is_kept_patient_between_the_hand_overs_of_a_pair() {
+    let around = Around::new();
+    let mut supervisor = serving(&around, config::Strategy::HandOver);
+    assert!(!supervisor.is_waited_for());
+    hand_over(&mut supervisor, 2);
+    assert!(supervisor.is_waited_for());
+    supervisor.step(Event::Ready(Generation::FIRST.next()));
+    assert!(supervisor.is_waited_for());
+    supervisor.step(Event::Gone(Generation::FIRST, Ending::Code(0)));
+    assert!(supervisor.is_waited_for());
+    supervisor.step(Event::Ready(Generation::FIRST.next().next()));
+    assert!(!supervisor.is_waited_for());
+}
