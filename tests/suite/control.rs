@@ -262,3 +262,39 @@ fn an_end_in_the_middle_of_a_reload_is_told() {
     assert!(code == 69 || code == 1, "{code}");
     running.wait();
 }
+
+/// Where nothing overlaps there are moments without a server.
+#[test]
+fn between_two_generations_it_tells_of_the_one_before() {
+    let bench = Bench::new();
+    let hold = Fifo::new(&bench, "hold");
+    let script = format!(
+        "trap 'echo told; read line <{}; exit 0' TERM; echo up; while :; do sleep 0.01; done",
+        hold.path().display()
+    );
+    let config = "[ready]\nsettle = \"0s\"\n[reload]\nstrategy = \"restart\"\n";
+    let run = bench.with_config("run", config).args(["--", "/bin/sh", "-c", &script]);
+    let running = run.spawn();
+    running.wait_for_stdout("up");
+    running.wait_for_line("serving");
+    bench.env_file(&format!("SECRET_KEY={KEY}\nA=2\n"));
+    running.signal(Signal::SIGHUP);
+    running.wait_for_stdout("told");
+    hold.let_go();
+    running.wait_for_line("generation 2 took over");
+    eventually("the second is up", || running.stdout().matches("up").count() == 2);
+
+    bench.env_file(&format!("SECRET_KEY={KEY}\nA=3\n"));
+    running.signal(Signal::SIGHUP);
+    eventually("the second was told", || running.stdout().matches("told").count() == 2);
+    let between = status(&bench);
+    assert_eq!(between["state"], "handing-over");
+    assert_eq!(between["generation"], 2);
+    hold.let_go();
+    running.wait_for_line("generation 3 took over");
+    eventually("the third is up", || running.stdout().matches("up").count() == 3);
+    running.signal(Signal::SIGTERM);
+    eventually("the third was told", || running.stdout().matches("told").count() == 3);
+    hold.let_go();
+    running.wait().expect_code(0);
+}

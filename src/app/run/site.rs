@@ -21,7 +21,6 @@ use crate::exit::Exit;
 use crate::keyring::{self, Carried};
 use crate::launch::{self, Plan, Sockets, Wiring};
 use crate::log;
-use crate::moment::Moment;
 use crate::supervise::{
     Cause, Generation, Outcome, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
     Which, Why,
@@ -332,7 +331,7 @@ impl<'a> Site<'a> {
 
     fn serves(&mut self, generation: Generation) {
         self.running = self.coming.take();
-        self.standing.since = Some(Moment::now());
+        self.standing.serves(generation);
         if generation != Generation::FIRST && !self.overlap() {
             self.standing.restarts += 1;
         }
