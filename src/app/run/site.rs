@@ -129,11 +129,16 @@ impl<'a> Site<'a> {
     }
 
     fn ask(&mut self, asker: Asker) {
+        let is_asked_for = !self.waiting.is_empty();
         // A thousand of one kind are one: nobody waits for an answer to a signal.
         if asker.ticket().is_some() || !self.waiting.contains(&asker) {
             self.waiting.push(asker);
         }
-        self.supervisor.ask();
+        // The round that is asked for takes all who wait when it begins; another one after it would be
+        // nobody's.
+        if !is_asked_for {
+            self.supervisor.ask();
+        }
     }
 
     /// Looks again, and says how far what runs is from what is wanted.
@@ -380,9 +385,12 @@ impl<'a> Site<'a> {
             }
         }
         if goes_on {
+            let is_asked_for = !self.waiting.is_empty();
             // Who asked is answered when all of it is done.
             self.waiting.splice(0..0, std::mem::take(&mut self.round.askers));
-            self.supervisor.ask();
+            if !is_asked_for {
+                self.supervisor.ask();
+            }
         } else if self.supervisor.is_stopping() {
             for ticket in self.waiting.drain(..).filter_map(|asker| asker.ticket()) {
                 self.supervisor.answer(ticket, &stopping());
