@@ -211,3 +211,34 @@ fn a_hup_during_a_gate_is_kept_until_the_server_serves() {
     assert!(line.contains("SECRET_KEY changed"), "{line}");
     ends(running);
 }
+
+/// A round that was refused is over: what ends the site later is another story.
+#[test]
+fn an_end_is_not_put_down_to_an_older_failure() {
+    let bench = Bench::new();
+    let place = bench.site_dir("place");
+    let server = place.join("server");
+    std::fs::copy("/bin/sleep", &server).unwrap();
+    let at = place.display();
+    let script =
+        format!("[ ! -e {at}/fail ] || exit 3; [ ! -e {at}/remove ] || rm {}", server.display());
+    let config = format!(
+        "[ready]\nsettle = \"0s\"\n[reload]\nbefore = [[\"/bin/sh\", \"-c\", {script:?}]]\n"
+    );
+    let run = bench.with_config("run", &config).arg("--").arg(&server).arg("1000");
+    let running = run.spawn();
+    running.wait_for_line("serving");
+    std::fs::write(place.join("fail"), "").unwrap();
+    bench.env_file(&format!("SECRET_KEY={KEY}\nA=2\n"));
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("the running server stays as it is");
+    std::fs::rename(place.join("fail"), place.join("remove")).unwrap();
+    running.signal(Signal::SIGHUP);
+    let outcome = running.wait().expect_code(1);
+    assert_eq!(
+        outcome.stderr.lines().last(),
+        Some("keybearer: the old environment does not live either; ending"),
+        "{}",
+        outcome.stderr
+    );
+}

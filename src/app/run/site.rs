@@ -144,6 +144,7 @@ impl<'a> Site<'a> {
     /// Looks again, and says how far what runs is from what is wanted.
     fn fetch(&mut self) {
         let askers = std::mem::take(&mut self.waiting);
+        self.refusal = None;
         let key = self.running.as_ref().and_then(Environment::key_in_use);
         self.round = match self.going_on.take() {
             Some(cycle) => Round::resume(askers, cycle),
