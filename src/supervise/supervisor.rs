@@ -197,13 +197,16 @@ impl<'a> Supervisor<'a> {
     /// Waits for what happens next; nothing wakes it while nothing happens.
     pub fn wait_for_step(&mut self) -> io::Result<Step> {
         loop {
-            if let Some(step) = self.steps.pop_front() {
+            if let Some(step) = self.next_step() {
                 return Ok(step);
             }
             self.look_at_children()?;
-            if self.steps.is_empty() {
-                self.wait()?;
+            // What is decided is done before more is heard: a signal to a generation that is not started
+            // yet would be lost.
+            if !self.steps.is_empty() {
+                continue;
             }
+            self.wait()?;
             while let Some(arrival) = self.around.signals.next() {
                 self.take(arrival);
             }
@@ -226,6 +229,18 @@ impl<'a> Supervisor<'a> {
         }
     }
 
+    /// A start that was decided before everything was to end is not carried out.
+    fn next_step(&mut self) -> Option<Step> {
+        loop {
+            match self.steps.pop_front()? {
+                Step::Start(generation, _) if self.machine.coming() != Some(generation) => {
+                    self.step(Event::NotStarted(generation));
+                }
+                step => return Some(step),
+            }
+        }
+    }
+
     fn wait(&self) -> io::Result<()> {
         let coming = self.machine.coming();
         let serving = self.machine.serving();
@@ -245,7 +260,8 @@ impl<'a> Supervisor<'a> {
         watched.extend(control.map(|(fd, flags)| PollFd::new(fd, flags)));
         for life in &self.lives {
             deadlines.push(life.deadline());
-            let starting = is(life, coming);
+            // One that has ended is asked no more, and its next question never comes.
+            let starting = is(life, coming) && life.lives();
             deadlines.push(life.readiness.deadline().filter(|_| starting));
             let descriptor = life.readiness.descriptor(starting).filter(|_| life.lives());
             let liveness = life.liveness.as_ref().filter(|_| is(life, serving));
@@ -257,9 +273,12 @@ impl<'a> Supervisor<'a> {
     }
 
     /// systemd has its own patience, which a slow start or hand-over may need more of.
+    /// Between the two hand-overs of a pair too, while the one before last drains.
     fn is_waited_for(&self) -> bool {
-        let gating = self.gate.is_some() && Instant::now() < self.patience_ends;
-        gating || self.machine.coming().is_some()
+        match self.gate {
+            Some(_) => Instant::now() < self.patience_ends,
+            None => !self.machine.is_idle(),
+        }
     }
 
     fn take(&mut self, arrival: Arrival) {
@@ -490,3 +509,6 @@ impl<'a> Supervisor<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

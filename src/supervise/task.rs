@@ -22,6 +22,9 @@ pub struct Task {
     kill_at: Option<Instant>,
 }
 
+/// Between two KILLs: a process may take a moment to go, and drain may be nothing.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskEnd {
@@ -101,7 +104,7 @@ impl Task {
                 self.process.what, self.drain
             ));
             self.process.kill_group();
-            self.kill_at = Some(at + self.drain);
+            self.kill_at = Some(at + self.drain.max(AGAIN));
         }
     }
 

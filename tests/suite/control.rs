@@ -262,3 +262,86 @@ fn an_end_in_the_middle_of_a_reload_is_told() {
     assert!(code == 69 || code == 1, "{code}");
     running.wait();
 }
+
+/// Both were there when the round began. A second round after it would be nobody's: what it takes over
+/// nobody has asked for, and no line says so.
+#[test]
+fn two_that_ask_at_once_get_one_round() {
+    let bench = Bench::new();
+    let hold = Fifo::new(&bench, "hold");
+    let gate = bench.path("gate");
+    let script = format!(
+        "[ ! -e {} ] || {{ echo in the gate; read line <{}; }}",
+        gate.display(),
+        hold.path().display()
+    );
+    let config = format!(
+        "[ready]\nsettle = \"0s\"\n[reload]\nstrategy = \"restart\"\nbefore = [[\"/bin/sh\", \"-c\", {script:?}]]\n"
+    );
+    let running = bench.with_config("run", &config).args(["--", "/bin/sleep", "1000"]).spawn();
+    running.wait_for_line("serving");
+    fs::write(&gate, "").unwrap();
+    bench.env_file(&format!("SECRET_KEY={KEY}\nA=2\n"));
+
+    running.signal(Signal::SIGSTOP);
+    let socket = bench.runtime_directory().join("control.sock");
+    let peers: Vec<UnixStream> = (0..2)
+        .map(|_| {
+            let mut peer = UnixStream::connect(&socket).unwrap();
+            peer.write_all(b"{\"version\":1,\"command\":\"reload\"}\n").unwrap();
+            peer
+        })
+        .collect();
+    running.signal(Signal::SIGCONT);
+    running.wait_for_stdout("in the gate");
+    // Meant for later.
+    bench.env_file(&format!("SECRET_KEY={KEY}\nA=3\n"));
+    fs::remove_file(&gate).unwrap();
+    hold.let_go();
+    for mut peer in peers {
+        let mut answer = String::new();
+        peer.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("\"generation\":2"), "{answer}");
+    }
+    assert_eq!(proc::environ(running.child_pid())["A"], "2");
+    running.signal(Signal::SIGHUP);
+    let line = running.wait_for_line("generation 3 took over");
+    assert!(line.contains("(SIGHUP from pid"), "{line}");
+    end(running);
+}
+
+/// Where nothing overlaps there are moments without a server.
+#[test]
+fn between_two_generations_it_tells_of_the_one_before() {
+    let bench = Bench::new();
+    let hold = Fifo::new(&bench, "hold");
+    let script = format!(
+        "trap 'echo told; read line <{}; exit 0' TERM; echo up; while :; do sleep 0.01; done",
+        hold.path().display()
+    );
+    let config = "[ready]\nsettle = \"0s\"\n[reload]\nstrategy = \"restart\"\n";
+    let run = bench.with_config("run", config).args(["--", "/bin/sh", "-c", &script]);
+    let running = run.spawn();
+    running.wait_for_stdout("up");
+    running.wait_for_line("serving");
+    bench.env_file(&format!("SECRET_KEY={KEY}\nA=2\n"));
+    running.signal(Signal::SIGHUP);
+    running.wait_for_stdout("told");
+    hold.let_go();
+    running.wait_for_line("generation 2 took over");
+    eventually("the second is up", || running.stdout().matches("up").count() == 2);
+
+    bench.env_file(&format!("SECRET_KEY={KEY}\nA=3\n"));
+    running.signal(Signal::SIGHUP);
+    eventually("the second was told", || running.stdout().matches("told").count() == 2);
+    let between = status(&bench);
+    assert_eq!(between["state"], "handing-over");
+    assert_eq!(between["generation"], 2);
+    hold.let_go();
+    running.wait_for_line("generation 3 took over");
+    eventually("the third is up", || running.stdout().matches("up").count() == 3);
+    running.signal(Signal::SIGTERM);
+    eventually("the third was told", || running.stdout().matches("told").count() == 3);
+    hold.let_go();
+    running.wait().expect_code(0);
+}

@@ -211,3 +211,96 @@ fn a_hup_during_a_gate_is_kept_until_the_server_serves() {
     assert!(line.contains("SECRET_KEY changed"), "{line}");
     ends(running);
 }
+
+/// Keybearer may write its env file, and makes a new key at a HUP; held at the gate of each round.
+fn making_keys(bench: &Bench, hold: &Fifo) -> Running {
+    if !Mode::current().is_root() {
+        bench.site().owns(bench.dir());
+    }
+    let script = format!("echo in the gate; read line <{}", hold.path().display());
+    let config = format!(
+        "[ready]\nsettle = \"0s\"\n[keys]\non-hup = \"generate\"\n\
+         [reload]\nstrategy = \"hand-over\"\nbefore = [[\"/bin/sh\", \"-c\", {script:?}]]\n"
+    );
+    let running = bench.with_config("run", &config).args(SERVER).spawn();
+    hold.let_go();
+    running.wait_for_line("serving");
+    running
+}
+
+fn written(bench: &Bench, name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(bench.path("site.env")).unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    value.map(str::to_owned)
+}
+
+#[test]
+fn it_makes_a_new_key_where_it_is_told_to() {
+    let bench = Bench::new();
+    let hold = Fifo::new(&bench, "hold");
+    let running = making_keys(&bench, &hold);
+    running.signal(Signal::SIGHUP);
+    hold.let_go();
+    hold.let_go();
+    let line = running.wait_for_line("generation 3 took over");
+    assert!(line.contains("SECRET_KEY changed"), "{line}");
+    eventually("the end of the old one", || running.child_pids().len() == 1);
+    let environment = proc::environ(running.child_pid());
+    assert_ne!(environment["SECRET_KEY"], KEY);
+    assert_eq!(environment["SECRET_KEY_FALLBACKS"], KEY);
+    assert!(!environment.contains_key("SECRET_KEY_NEXT"));
+    assert_eq!(written(&bench, "SECRET_KEY").as_ref(), Some(&environment["SECRET_KEY"]));
+    assert_eq!(written(&bench, "SECRET_KEY_FALLBACKS").as_deref(), Some(KEY));
+    assert_eq!(written(&bench, "SECRET_KEY_NEXT"), None);
+    assert!(!running.stderr().contains(&environment["SECRET_KEY"]));
+    ends(running);
+}
+
+/// Two instances of one document that get the HUP together.
+#[test]
+fn a_new_key_that_another_instance_has_promoted_is_taken_over() {
+    let bench = Bench::new();
+    let hold = Fifo::new(&bench, "hold");
+    let running = making_keys(&bench, &hold);
+    running.signal(Signal::SIGHUP);
+    eventually("the second gate", || running.stdout().matches("in the gate").count() == 2);
+    let staged = written(&bench, "SECRET_KEY_NEXT").unwrap();
+    bench.env_file(&format!("SECRET_KEY={staged}\nSECRET_KEY_FALLBACKS={KEY}\n"));
+    hold.let_go();
+    hold.let_go();
+    running.wait_for_line("generation 3 took over");
+    eventually("the end of the old one", || running.child_pids().len() == 1);
+    assert_eq!(proc::environ(running.child_pid())["SECRET_KEY"], staged);
+    ends(running);
+}
+
+/// A round that was refused is over: what ends the site later is another story.
+#[test]
+fn an_end_is_not_put_down_to_an_older_failure() {
+    let bench = Bench::new();
+    let place = bench.site_dir("place");
+    let server = place.join("server");
+    std::fs::copy("/bin/sleep", &server).unwrap();
+    let at = place.display();
+    let script =
+        format!("[ ! -e {at}/fail ] || exit 3; [ ! -e {at}/remove ] || rm {}", server.display());
+    let config = format!(
+        "[ready]\nsettle = \"0s\"\n[reload]\nbefore = [[\"/bin/sh\", \"-c\", {script:?}]]\n"
+    );
+    let run = bench.with_config("run", &config).arg("--").arg(&server).arg("1000");
+    let running = run.spawn();
+    running.wait_for_line("serving");
+    std::fs::write(place.join("fail"), "").unwrap();
+    bench.env_file(&format!("SECRET_KEY={KEY}\nA=2\n"));
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("the running server stays as it is");
+    std::fs::rename(place.join("fail"), place.join("remove")).unwrap();
+    running.signal(Signal::SIGHUP);
+    let outcome = running.wait().expect_code(1);
+    assert_eq!(
+        outcome.stderr.lines().last(),
+        Some("keybearer: the old environment does not live either; ending"),
+        "{}",
+        outcome.stderr
+    );
+}

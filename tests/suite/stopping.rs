@@ -83,6 +83,34 @@ fn a_term_before_the_server_is_started_is_not_lost() {
     running.wait().expect_code(143).expect_stdout("in the gate");
 }
 
+/// Nor is one after an INT that the gate does not mind.
+#[test]
+fn a_term_after_an_int_ends_the_gate() {
+    let bench = Bench::new();
+    let script = "trap '' INT; echo in the gate; exec sleep 1000";
+    let config = format!("[reload]\nbefore = [[\"/bin/sh\", \"-c\", {script:?}]]\n");
+    let running = bench.with_config("run", &config).args(["--", "/bin/echo", "started"]).spawn();
+    running.wait_for_stdout("in the gate");
+    running.signal(Signal::SIGINT);
+    running.wait_for_line("stopping the server: SIGINT");
+    running.signal(Signal::SIGTERM);
+    let outcome = running.wait().expect_code(130).expect_stdout("in the gate");
+    outcome.expect_stderr_contains("stopping the 'before' command 1: SIGTERM");
+}
+
+#[test]
+fn a_gate_that_must_end_at_once_is_killed_and_that_is_said_once() {
+    let bench = Bench::new();
+    let script = "trap '' TERM; echo in the gate; exec sleep 1000";
+    let config =
+        format!("[reload]\ndrain = \"0s\"\nbefore = [[\"/bin/sh\", \"-c\", {script:?}]]\n");
+    let running = bench.with_config("run", &config).args(["--", "/bin/echo", "started"]).spawn();
+    running.wait_for_stdout("in the gate");
+    running.signal(Signal::SIGTERM);
+    let stderr = running.wait().expect_code(143).stderr;
+    assert_eq!(stderr.matches("has not ended within 0ns").count(), 1, "{stderr}");
+}
+
 #[test]
 fn a_gate_that_fails_keeps_the_site_from_starting() {
     let bench = Bench::new();

@@ -93,7 +93,12 @@ impl Known {
     }
 
     pub fn promote(&mut self, keep: usize, grace: Duration) -> Result<(), Error> {
-        self.change(|document, now| Ok(steps::promote(document, keep, grace, now)?))
+        let staged = self.staged;
+        self.change(|document, now| match document.staged() {
+            // Another instance of this document has done it meanwhile.
+            None if staged == Some(document.current.fingerprint()) => Ok(document.duplicate()),
+            Some(_) | None => Ok(steps::promote(document, keep, grace, now)?),
+        })
     }
 
     pub fn retire(&mut self, keep: usize) -> Result<(), Error> {

@@ -21,7 +21,6 @@ use crate::exit::Exit;
 use crate::keyring::{self, Carried};
 use crate::launch::{self, Plan, Sockets, Wiring};
 use crate::log;
-use crate::moment::Moment;
 use crate::supervise::{
     Cause, Generation, Outcome, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
     Which, Why,
@@ -130,16 +129,22 @@ impl<'a> Site<'a> {
     }
 
     fn ask(&mut self, asker: Asker) {
+        let is_asked_for = !self.waiting.is_empty();
         // A thousand of one kind are one: nobody waits for an answer to a signal.
         if asker.ticket().is_some() || !self.waiting.contains(&asker) {
             self.waiting.push(asker);
         }
-        self.supervisor.ask();
+        // The round that is asked for takes all who wait when it begins; another one after it would be
+        // nobody's.
+        if !is_asked_for {
+            self.supervisor.ask();
+        }
     }
 
     /// Looks again, and says how far what runs is from what is wanted.
     fn fetch(&mut self) {
         let askers = std::mem::take(&mut self.waiting);
+        self.refusal = None;
         let key = self.running.as_ref().and_then(Environment::key_in_use);
         self.round = match self.going_on.take() {
             Some(cycle) => Round::resume(askers, cycle),
@@ -338,7 +343,7 @@ impl<'a> Site<'a> {
 
     fn serves(&mut self, generation: Generation) {
         self.running = self.coming.take();
-        self.standing.since = Some(Moment::now());
+        self.standing.serves(generation);
         if generation != Generation::FIRST && !self.overlap() {
             self.standing.restarts += 1;
         }
@@ -386,9 +391,12 @@ impl<'a> Site<'a> {
             }
         }
         if goes_on {
+            let is_asked_for = !self.waiting.is_empty();
             // Who asked is answered when all of it is done.
             self.waiting.splice(0..0, std::mem::take(&mut self.round.askers));
-            self.supervisor.ask();
+            if !is_asked_for {
+                self.supervisor.ask();
+            }
         } else if self.supervisor.is_stopping() {
             for ticket in self.waiting.drain(..).filter_map(|asker| asker.ticket()) {
                 self.supervisor.answer(ticket, &stopping());

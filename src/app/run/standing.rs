@@ -2,12 +2,15 @@ use std::time::Duration;
 
 use crate::control::{FailedFetch, LastHandOver};
 use crate::moment::Moment;
+use crate::supervise::Generation;
 
 /// How the instance has fared since it was started, for `status`.
 #[derive(Debug)]
 pub(super) struct Standing {
     pub started: Moment,
-    /// Since when the serving generation serves.
+    /// The one that serves, or did last.
+    pub generation: Generation,
+    /// Since when it serves; None: none ever did.
     pub since: Option<Moment>,
     pub hand_overs_ok: u64,
     pub hand_overs_failed: u64,
@@ -24,6 +27,7 @@ impl Standing {
         let now = Moment::now();
         Standing {
             started: now,
+            generation: Generation::FIRST,
             since: None,
             hand_overs_ok: 0,
             hand_overs_failed: 0,
@@ -32,6 +36,11 @@ impl Standing {
             fetched: Some(now),
             fetch_failed: None,
         }
+    }
+
+    pub fn serves(&mut self, generation: Generation) {
+        self.generation = generation;
+        self.since = Some(Moment::now());
     }
 
     pub fn was_fetched(&mut self) {

@@ -6,7 +6,6 @@ use super::site::Site;
 use crate::config::{SchemaChoice, SourceKind};
 use crate::control::{Carried, KeyStatus, SourceStatus, State, Status};
 use crate::environment::Environment;
-use crate::supervise::Generation;
 
 impl Site<'_> {
     /// What `keybearer status` shows. It holds no secret.
@@ -29,7 +28,7 @@ impl Site<'_> {
         });
         let state = match (self.supervisor.serving(), self.supervisor.is_idle()) {
             _ if self.supervisor.is_stopping() => State::Stopping,
-            (None, _) if self.running.is_none() => State::Starting,
+            (None, _) if self.standing.since.is_none() => State::Starting,
             (Some(_), true) => State::Serving,
             (Some(_) | None, _) => State::HandingOver,
         };
@@ -42,7 +41,7 @@ impl Site<'_> {
             pid: getpid(),
             keybearer: env!("CARGO_PKG_VERSION").to_owned(),
             state,
-            generation: self.supervisor.serving().map_or(1, Generation::number),
+            generation: self.standing.generation.number(),
             pids: self.supervisor.processes().map(|(_, pid)| pid).collect(),
             since: self.standing.since,
             strategy: self.rules.strategy,

@@ -195,9 +195,13 @@ impl Machine {
         }
     }
 
-    /// A second TERM changes nothing: a server may take it for "at once".
+    /// A second TERM changes nothing: a server may take it for "at once". Only a gate hears it, which
+    /// may have been told by a signal that it does not mind.
     fn stop(&mut self, cause: Cause, signal: Signal, now: Instant, actions: &mut Vec<Action>) {
-        if self.stopping.is_some() {
+        if let Some(stopping) = self.stopping {
+            if stopping.gate {
+                actions.push(Action::TellGate(signal));
+            }
             return;
         }
         let coming = self.coming.map(|coming| coming.live);

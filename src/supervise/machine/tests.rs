@@ -502,3 +502,22 @@ fn a_hup_during_the_start_is_acted_upon_when_it_serves() {
         [Action::Serves(ONE), Action::RoundEnds(RoundEnd::HandedOver), Action::Fetch]
     );
 }
+
+/// An INT may be nothing to a command that a shell put into the background.
+#[test]
+fn a_gate_that_does_not_mind_the_int_is_told_the_term() {
+    let (mut machine, _) = Machine::new(rules(Way::HandOver));
+    let now = Instant::now();
+    assert_eq!(
+        machine.step(Event::Signal(Signal::SIGINT), now),
+        [
+            Action::SayStopping(Cause::Asked(Signal::SIGINT)),
+            Action::TellGate(Signal::SIGINT),
+            Action::RoundEnds(RoundEnd::Interrupted)
+        ]
+    );
+    assert_eq!(
+        machine.step(Event::Signal(Signal::SIGTERM), now),
+        [Action::TellGate(Signal::SIGTERM)]
+    );
+}
