@@ -54,6 +54,10 @@ pub enum Error {
     Private(String),
     #[error("{}the old environment does not live either; ending", before(.0))]
     NotBack(Option<String>),
+    #[error(
+        "not trying again what the server did not start with; change it, or run: keybearer reload"
+    )]
+    InVain,
     #[error("asked to end by {0} before the site was started")]
     Interrupted(Signal),
     #[error("{what}: {error}")]
@@ -102,9 +106,11 @@ impl Error {
             Error::Command(_) | Error::NotText(_) | Error::NotWritable(_) | Error::NoKey => {
                 Exit::Config.code()
             }
-            Error::Gate { .. } | Error::NotReady { .. } | Error::Private(_) | Error::NotBack(_) => {
-                Exit::Failure.code()
-            }
+            Error::Gate { .. }
+            | Error::NotReady { .. }
+            | Error::Private(_)
+            | Error::NotBack(_)
+            | Error::InVain => Exit::Failure.code(),
             Error::Interrupted(signal) => Ending::Signal(*signal as i32).exit_code(),
             Error::Kernel { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
                 Exit::Refused.code()

@@ -5,6 +5,7 @@
 mod harness;
 
 mod canaries;
+mod carried_keys;
 mod check;
 mod commands;
 mod config;
@@ -17,6 +18,7 @@ mod env_files;
 mod environment;
 mod exit_codes;
 mod first_process;
+mod generating;
 mod hand_over;
 mod hostile_site;
 mod hup;
@@ -38,3 +40,4 @@ mod terminal;
 mod the_harness;
 mod the_load;
 mod two_generations;
+mod watching;

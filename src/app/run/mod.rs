@@ -26,6 +26,7 @@ use crate::server;
 use crate::supervise::{Rules, Signals, Supervisor, Surroundings, Systemd, Terminal, Watch};
 
 use private::Privates;
+use saying::Saying;
 use site::Site;
 
 /// Fetches, validates, starts, supervises; the exit code is the server's.
@@ -55,7 +56,10 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
 
     let (watch, warnings) = Watch::new(&settings.watch, &settings.sources, Instant::now());
     warnings.iter().for_each(log::warning);
-    let wanted = fetch::wanted(&prepared)?;
+    let (wanted, warnings) = fetch::quietly(&prepared);
+    let mut saying = Saying::default();
+    saying.say(warnings);
+    let wanted = wanted?;
     let locked = Locked::now();
     if let Some(warning) = locked.warning() {
         log::warning(warning);
@@ -74,7 +78,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     };
     let supervisor = Supervisor::new(around, rules, control, watch);
     let site = Site::new(&prepared, &sockets, privates, around, rules, locked, supervisor);
-    site.run(wanted)
+    site.run(wanted, saying)
 }
 
 /// Without it the site runs all the same: signals still reach keybearer.

@@ -4,7 +4,7 @@ use std::time::Instant;
 use super::asker::Asker;
 use super::cycle::Cycle;
 use crate::app::gates::Gate;
-use crate::environment::{Difference, Environment, KeyInUse};
+use crate::environment::{Difference, Digest, Environment, KeyInUse};
 use crate::keyring::Carried;
 use crate::secrets::Fingerprint;
 
@@ -17,6 +17,8 @@ pub(super) struct Round {
     pub changes: Vec<Difference>,
     /// The environments to hand over to, the next one first.
     pub steps: VecDeque<Environment>,
+    /// What it would have the site run in the end.
+    pub wanted: Option<Digest>,
     /// What must be remembered when the last one serves.
     pub carried: Vec<Carried>,
     pub gates: VecDeque<Gate>,
@@ -42,6 +44,7 @@ impl Round {
             key_before,
             changes: Vec::new(),
             steps: VecDeque::new(),
+            wanted: None,
             carried: Vec::new(),
             gates: VecDeque::new(),
             hand_overs: 0,

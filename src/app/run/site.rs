@@ -16,7 +16,7 @@ use crate::app::gates::{self, Gate};
 use crate::app::prepare::Prepared;
 use crate::config::{OnHup, Strategy};
 use crate::control::{Answer, Peer, Request, Ticket};
-use crate::environment::{Built, Environment};
+use crate::environment::{Built, Digest, Environment};
 use crate::exit::Exit;
 use crate::keyring::{self, Carried};
 use crate::launch::{self, Plan, Sockets, Wiring};
@@ -52,7 +52,9 @@ pub(super) struct Site<'a> {
     /// Of the key's document, as it was fetched last.
     pub(super) document: Option<Known>,
     pub(super) standing: Standing,
-    saying: Saying,
+    pub(super) saying: Saying,
+    /// What the server did not start with, where it had been stopped for it.
+    in_vain: Option<Digest>,
 }
 
 impl<'a> Site<'a> {
@@ -83,11 +85,13 @@ impl<'a> Site<'a> {
             document: None,
             standing: Standing::new(),
             saying: Saying::default(),
+            in_vain: None,
         }
     }
 
     /// From the first generation to the end of the last; the exit code is the server's.
-    pub fn run(mut self, wanted: Built) -> Result<u8, Error> {
+    pub fn run(mut self, wanted: Built, saying: Saying) -> Result<u8, Error> {
+        self.saying = saying;
         let settings = &self.prepared.settings;
         self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
         let first = fetch::at_start(wanted, &self.prepared.settings);
@@ -183,14 +187,17 @@ impl<'a> Site<'a> {
 
     fn look(&mut self) -> Result<Built, Error> {
         let (wanted, warnings) = fetch::quietly(self.prepared);
-        self.saying.say(warnings);
         match &wanted {
             Ok(wanted) => {
+                self.saying.say(warnings);
                 self.standing.was_fetched();
                 let settings = &self.prepared.settings;
                 self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
             }
-            Err(error) => self.standing.was_not_fetched(&error.to_string()),
+            Err(error) => {
+                self.saying.say_more(warnings);
+                self.standing.was_not_fetched(&error.to_string());
+            }
         }
         wanted
     }
@@ -233,6 +240,11 @@ impl<'a> Site<'a> {
         self.round.carried = carried;
         if self.round.changes.is_empty() {
             return Ok(0);
+        }
+        self.round.wanted = last.map(Environment::digest);
+        let by_somebody = self.round.askers.iter().any(Asker::is_somebody);
+        if !by_somebody && self.in_vain.is_some() && self.in_vain == self.round.wanted {
+            return Err(Error::InVain);
         }
         self.round.gates = gates::gates(&self.prepared.settings).into();
         self.round.steps = steps;
@@ -365,7 +377,20 @@ impl<'a> Site<'a> {
         }
         // Nothing of what did not come to run is kept.
         self.round.steps.clear();
-        let goes_on = done && self.goes_on();
+        let goes_on = match done {
+            true => self.goes_on(),
+            false => {
+                self.say_where_it_stands();
+                false
+            }
+        };
+        match end {
+            RoundEnd::HandedOver | RoundEnd::Unchanged => self.in_vain = None,
+            RoundEnd::Failed if self.round.hand_overs > 0 && !self.overlap() => {
+                self.in_vain = self.round.wanted;
+            }
+            RoundEnd::Failed | RoundEnd::Interrupted => {}
+        }
         if !is_first {
             let end = if self.round.failure.is_some() { RoundEnd::Failed } else { end };
             let result = self.result(end);
@@ -408,15 +433,29 @@ impl<'a> Site<'a> {
             }
             (Ok(()), Stage::Promoted) => false,
             (Err(error), Stage::Staged) => {
-                let message =
-                    format!("{error}\nthe new key is staged; the next HUP goes on with it");
-                self.round.failure = Some(Failure { message, code: error.code() });
+                let (message, code) = (error.to_string(), error.code());
+                self.round.failure = Some(Failure { message, code });
+                self.say_where_it_stands();
                 false
             }
             (Err(error), Stage::Promoted) => {
                 log::warning(format_args!("cannot retire keys past their time: {error}"));
                 false
             }
+        }
+    }
+
+    /// With why a rotation came to nothing: how far it is.
+    fn say_where_it_stands(&mut self) {
+        let where_it_stands = match self.round.cycle.map(|cycle| cycle.stage) {
+            None => return,
+            Some(Stage::Staged) => "is staged in the document",
+            Some(Stage::Promoted) => "is in the document and does not sign yet",
+        };
+        if let Some(failure) = &mut self.round.failure {
+            let message = &mut failure.message;
+            *message =
+                format!("{message}\nthe new key {where_it_stands}; the next HUP goes on with it");
         }
     }
 
