@@ -4,8 +4,10 @@
 
 mod harness;
 
+mod audit;
 mod canaries;
 mod carried_keys;
+mod celery;
 mod check;
 mod commands;
 mod config;
@@ -25,7 +27,9 @@ mod hup;
 mod inherited;
 mod init_and_key;
 mod instances;
+mod manager;
 mod memory;
+mod other_servers;
 mod postgres;
 mod privileges;
 mod readiness;
@@ -34,6 +38,7 @@ mod rotation_load;
 mod schema;
 mod signals;
 mod sockets;
+mod stop_then_start;
 mod stopping;
 mod streams;
 mod terminal;

@@ -60,6 +60,11 @@ impl Site<'_> {
                     "{changes}; generation {generation} took over after {took:.2} s ({askers})"
                 ));
             }
+            Outcome::Failed { message, .. }
+                if matches!(self.supervisor.cause(), Some(Cause::NotBack)) =>
+            {
+                log::error(format_args!("{message}, after {took:.2} s ({askers})"));
+            }
             Outcome::Failed { message, .. } if self.supervisor.is_stopping() => {
                 log::warning(format_args!("{message}, after {took:.2} s ({askers})"));
             }

@@ -59,6 +59,17 @@ impl Round {
         Round { begun, cycle: Some(cycle), ..Round::begin(askers, key_before) }
     }
 
+    /// The old environment may not live either, and why the new one did not comes first.
+    pub fn fails(&mut self, message: String, code: u8) {
+        let failure = match self.failure.take() {
+            Some(Failure { message: first, code }) => {
+                Failure { message: format!("{first}\n{message}"), code }
+            }
+            None => Failure { message, code },
+        };
+        self.failure = Some(failure);
+    }
+
     /// The environment that runs when all is done.
     pub fn last(&self) -> Option<&Environment> {
         self.steps.back()

@@ -306,8 +306,7 @@ impl<'a> Site<'a> {
             // Nothing runs that would have to go on.
             Err(error) if generation == Generation::FIRST => return Err(error),
             Err(error) => {
-                self.round.failure =
-                    Some(Failure { message: error.to_string(), code: error.code() });
+                self.round.fails(error.to_string(), error.code());
                 self.supervisor.not_started(generation);
             }
         }
@@ -363,7 +362,7 @@ impl<'a> Site<'a> {
             Why::Ended(ending) => Some(format!("{generation} ended before it was ready: {ending}")),
         };
         if let Some(message) = message {
-            self.round.failure = Some(Failure { message, code: Exit::Failure.code() });
+            self.round.fails(message, Exit::Failure.code());
         }
         drop(environment);
     }
@@ -484,7 +483,7 @@ impl<'a> Site<'a> {
             return Err(match (outcome.cause, self.refusal) {
                 (Some(Cause::Asked(signal)), _) => Error::Interrupted(signal),
                 (_, Some(refusal)) => refusal,
-                (_, None) => Error::NotBack(self.round.failure.map(|failure| failure.message)),
+                (_, None) => Error::NotBack,
             });
         };
         match outcome.cause {
@@ -492,9 +491,7 @@ impl<'a> Site<'a> {
                 let within = self.rules.within.unwrap_or(Duration::ZERO);
                 return Err(Error::NotReady { within, last: outcome.last_answer });
             }
-            Some(Cause::NotBack) => {
-                return Err(Error::NotBack(self.round.failure.map(|failure| failure.message)));
-            }
+            Some(Cause::NotBack) => return Err(Error::NotBack),
             Some(Cause::Asked(_) | Cause::Ended(..)) | None => {}
         }
         say_end(&outcome, ending, self.around.terminal.is_some());
