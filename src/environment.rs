@@ -8,6 +8,8 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::rc::Rc;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::account::Account;
 use crate::config::{Encoding, EnvironmentSettings};
 use crate::keyring::Keys;
@@ -53,6 +55,10 @@ pub struct KeyInUse {
     pub fingerprint: Fingerprint,
     pub fallbacks: usize,
 }
+
+/// Tells an environment from others when it is no longer there, and nothing else of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
 
 /// What one variable did between two environments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -192,6 +198,14 @@ impl Environment {
         let plain = secrets.chain(inherited).filter_map(|(name, value)| assignment(name, value));
         let keyed = self.keyed.iter().flat_map(Keyed::assignments);
         plain.chain(keyed).collect()
+    }
+
+    pub fn digest(&self) -> Digest {
+        let hasher = self.strings().iter().fold(Sha256::new(), |hasher, string| {
+            // With the zero at its end, so that no two can be read as one.
+            hasher.chain_update(string.as_bytes_with_nul())
+        });
+        Digest(hasher.finalize().into())
     }
 
     /// What would be different for a server that was started with `self` if it were started with

@@ -52,8 +52,12 @@ pub enum Error {
     NotReady { within: Duration, last: Option<String> },
     #[error("cannot open a private socket to know when the server is ready ({0})")]
     Private(String),
-    #[error("{}the old environment does not live either; ending", before(.0))]
-    NotBack(Option<String>),
+    #[error("neither the new nor the old environment lives; ending")]
+    NotBack,
+    #[error(
+        "not trying again what the server did not start with; change it, or run: keybearer reload"
+    )]
+    InVain,
     #[error("asked to end by {0} before the site was started")]
     Interrupted(Signal),
     #[error("{what}: {error}")]
@@ -103,9 +107,11 @@ impl Error {
             Error::Command(_) | Error::NotText(_) | Error::NotWritable(_) | Error::NoKey => {
                 Exit::Config.code()
             }
-            Error::Gate { .. } | Error::NotReady { .. } | Error::Private(_) | Error::NotBack(_) => {
-                Exit::Failure.code()
-            }
+            Error::Gate { .. }
+            | Error::NotReady { .. }
+            | Error::Private(_)
+            | Error::NotBack
+            | Error::InVain => Exit::Failure.code(),
             Error::Interrupted(signal) => Ending::Signal(*signal as i32).exit_code(),
             Error::Kernel { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => {
                 Exit::Refused.code()
@@ -118,8 +124,4 @@ impl Error {
 
 fn because(last: &Option<String>) -> String {
     last.as_ref().map(|last| format!(" (last: {last})")).unwrap_or_default()
-}
-
-fn before(message: &Option<String>) -> String {
-    message.as_ref().map(|message| format!("{message}\n")).unwrap_or_default()
 }

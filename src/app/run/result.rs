@@ -42,21 +42,28 @@ impl Site<'_> {
     }
 
     /// The audit line: who asked, what changed, what came of it and how long it took.
-    pub(super) fn say(&self, result: &RoundResult) {
+    pub(super) fn say(&mut self, result: &RoundResult) {
         let askers = asker::shown(&self.round.askers);
         let took = result.took.as_secs_f64();
+        let by_somebody = self.round.askers.iter().any(Asker::is_somebody);
         match &result.outcome {
-            // A watch that found nothing is no news.
-            Outcome::Unchanged if !self.round.askers.iter().any(Asker::is_somebody) => {
-                log::debug(format_args!("nothing changed ({askers})"));
-            }
-            Outcome::Unchanged => log::info(format_args!("nothing changed ({askers})")),
+            Outcome::Unchanged => match self.saying.is_well_again() || by_somebody {
+                true => log::info(format_args!("nothing changed ({askers})")),
+                // A watch that found nothing is no news.
+                false => log::debug(format_args!("nothing changed ({askers})")),
+            },
             Outcome::HandedOver => {
+                self.saying.is_well_again();
                 let changes = self.round.changes_shown(result.before, result.after);
                 let generation = result.generation;
                 log::info(format_args!(
                     "{changes}; generation {generation} took over after {took:.2} s ({askers})"
                 ));
+            }
+            Outcome::Failed { message, .. }
+                if matches!(self.supervisor.cause(), Some(Cause::NotBack)) =>
+            {
+                log::error(format_args!("{message}, after {took:.2} s ({askers})"));
             }
             Outcome::Failed { message, .. } if self.supervisor.is_stopping() => {
                 log::warning(format_args!("{message}, after {took:.2} s ({askers})"));
@@ -66,7 +73,11 @@ impl Site<'_> {
                     0 => "the running server stays as it is".to_owned(),
                     _ => format!("generation {} goes on, after {took:.2} s", result.generation),
                 };
-                log::error(format_args!("{message}\n{what} ({askers})"));
+                // Nor is that it has found the same as the last time.
+                match self.saying.is_new_failure(message) || by_somebody {
+                    true => log::error(format_args!("{message}\n{what} ({askers})")),
+                    false => log::debug(format_args!("{message}\n{what} ({askers})")),
+                }
             }
         }
     }

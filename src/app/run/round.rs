@@ -4,7 +4,7 @@ use std::time::Instant;
 use super::asker::Asker;
 use super::cycle::Cycle;
 use crate::app::gates::Gate;
-use crate::environment::{Difference, Environment, KeyInUse};
+use crate::environment::{Difference, Digest, Environment, KeyInUse};
 use crate::keyring::Carried;
 use crate::secrets::Fingerprint;
 
@@ -17,6 +17,8 @@ pub(super) struct Round {
     pub changes: Vec<Difference>,
     /// The environments to hand over to, the next one first.
     pub steps: VecDeque<Environment>,
+    /// What it would have the site run in the end.
+    pub wanted: Option<Digest>,
     /// What must be remembered when the last one serves.
     pub carried: Vec<Carried>,
     pub gates: VecDeque<Gate>,
@@ -42,6 +44,7 @@ impl Round {
             key_before,
             changes: Vec::new(),
             steps: VecDeque::new(),
+            wanted: None,
             carried: Vec::new(),
             gates: VecDeque::new(),
             hand_overs: 0,
@@ -54,6 +57,17 @@ impl Round {
     pub fn resume(askers: Vec<Asker>, cycle: Cycle) -> Round {
         let Cycle { begun, key_before, .. } = cycle;
         Round { begun, cycle: Some(cycle), ..Round::begin(askers, key_before) }
+    }
+
+    /// The old environment may not live either, and why the new one did not comes first.
+    pub fn fails(&mut self, message: String, code: u8) {
+        let failure = match self.failure.take() {
+            Some(Failure { message: first, code }) => {
+                Failure { message: format!("{first}\n{message}"), code }
+            }
+            None => Failure { message, code },
+        };
+        self.failure = Some(failure);
     }
 
     /// The environment that runs when all is done.

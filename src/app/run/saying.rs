@@ -9,10 +9,12 @@ use crate::log;
 pub(super) struct Saying {
     said: BTreeSet<String>,
     once: BTreeSet<String>,
+    failure: Option<String>,
     locked: Option<Locked>,
 }
 
 impl Saying {
+    /// What the secrets give to warn of, when they can be used.
     pub fn say(&mut self, warnings: Vec<String>) {
         let warnings: BTreeSet<String> = warnings.into_iter().collect();
         warnings.difference(&self.said).for_each(log::warning);
@@ -25,6 +27,28 @@ impl Saying {
             log::warning(warning);
         }
         self.locked = Some(locked);
+    }
+
+    /// The same when they cannot: what was warned of before may come back with the next that can.
+    pub fn say_more(&mut self, warnings: Vec<String>) {
+        for warning in warnings {
+            if !self.said.contains(&warning) {
+                log::warning(&warning);
+                self.said.insert(warning);
+            }
+        }
+    }
+
+    /// Whether it is another one than the last time.
+    pub fn is_new_failure(&mut self, message: &str) -> bool {
+        let is_new = self.failure.as_deref() != Some(message);
+        self.failure = Some(message.to_owned());
+        is_new
+    }
+
+    /// Whether the last time was a failure.
+    pub fn is_well_again(&mut self) -> bool {
+        self.failure.take().is_some()
     }
 
     /// Never again in these words.

@@ -16,7 +16,7 @@ use crate::app::gates::{self, Gate};
 use crate::app::prepare::Prepared;
 use crate::config::{OnHup, Strategy};
 use crate::control::{Answer, Peer, Request, Ticket};
-use crate::environment::{Built, Environment};
+use crate::environment::{Built, Digest, Environment};
 use crate::exit::Exit;
 use crate::keyring::{self, Carried};
 use crate::launch::{self, Plan, Sockets, Wiring};
@@ -50,7 +50,9 @@ pub(super) struct Site<'a> {
     /// Of the key's document, as it was fetched last.
     pub(super) document: Option<Known>,
     pub(super) standing: Standing,
-    saying: Saying,
+    pub(super) saying: Saying,
+    /// What the server did not start with, where it had been stopped for it.
+    in_vain: Option<Digest>,
 }
 
 impl<'a> Site<'a> {
@@ -80,6 +82,7 @@ impl<'a> Site<'a> {
             document: None,
             standing: Standing::new(),
             saying,
+            in_vain: None,
         }
     }
 
@@ -200,14 +203,17 @@ impl<'a> Site<'a> {
 
     fn look(&mut self) -> Result<Built, Error> {
         let (wanted, warnings) = fetch::quietly(self.prepared);
-        self.saying.say(warnings);
         match &wanted {
             Ok(wanted) => {
+                self.saying.say(warnings);
                 self.standing.was_fetched();
                 let settings = &self.prepared.settings;
                 self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
             }
-            Err(error) => self.standing.was_not_fetched(&error.to_string()),
+            Err(error) => {
+                self.saying.say_more(warnings);
+                self.standing.was_not_fetched(&error.to_string());
+            }
         }
         wanted
     }
@@ -246,6 +252,11 @@ impl<'a> Site<'a> {
         self.round.carried = carried;
         if self.round.changes.is_empty() {
             return Ok(0);
+        }
+        self.round.wanted = last.map(Environment::digest);
+        let by_somebody = self.round.askers.iter().any(Asker::is_somebody);
+        if !by_somebody && self.in_vain.is_some() && self.in_vain == self.round.wanted {
+            return Err(Error::InVain);
         }
         self.round.gates = gates::gates(&self.prepared.settings).into();
         self.round.steps = steps;
@@ -309,8 +320,7 @@ impl<'a> Site<'a> {
             // Nothing runs that would have to go on.
             Err(error) if generation == Generation::FIRST => return Err(error),
             Err(error) => {
-                self.round.failure =
-                    Some(Failure { message: error.to_string(), code: error.code() });
+                self.round.fails(error.to_string(), error.code());
                 self.supervisor.not_started(generation);
             }
         }
@@ -365,7 +375,7 @@ impl<'a> Site<'a> {
             Why::Ended(ending) => Some(format!("{generation} ended before it was ready: {ending}")),
         };
         if let Some(message) = message {
-            self.round.failure = Some(Failure { message, code: Exit::Failure.code() });
+            self.round.fails(message, Exit::Failure.code());
         }
     }
 
@@ -378,7 +388,20 @@ impl<'a> Site<'a> {
         }
         // Nothing of what did not come to run is kept.
         self.round.steps.clear();
-        let goes_on = done && self.goes_on();
+        let goes_on = match done {
+            true => self.goes_on(),
+            false => {
+                self.say_where_it_stands();
+                false
+            }
+        };
+        match end {
+            RoundEnd::HandedOver | RoundEnd::Unchanged => self.in_vain = None,
+            RoundEnd::Failed if self.round.hand_overs > 0 && !self.overlap() => {
+                self.in_vain = self.round.wanted;
+            }
+            RoundEnd::Failed | RoundEnd::Interrupted => {}
+        }
         if !is_first {
             let end = if self.round.failure.is_some() { RoundEnd::Failed } else { end };
             let result = self.result(end);
@@ -424,15 +447,29 @@ impl<'a> Site<'a> {
             }
             (Ok(()), Stage::Promoted) => false,
             (Err(error), Stage::Staged) => {
-                let message =
-                    format!("{error}\nthe new key is staged; the next HUP goes on with it");
-                self.round.failure = Some(Failure { message, code: error.code() });
+                let (message, code) = (error.to_string(), error.code());
+                self.round.failure = Some(Failure { message, code });
+                self.say_where_it_stands();
                 false
             }
             (Err(error), Stage::Promoted) => {
                 log::warning(format_args!("cannot retire keys past their time: {error}"));
                 false
             }
+        }
+    }
+
+    /// With why a rotation came to nothing: how far it is.
+    fn say_where_it_stands(&mut self) {
+        let where_it_stands = match self.round.cycle.map(|cycle| cycle.stage) {
+            None => return,
+            Some(Stage::Staged) => "is staged in the document",
+            Some(Stage::Promoted) => "is in the document and does not sign yet",
+        };
+        if let Some(failure) = &mut self.round.failure {
+            let message = &mut failure.message;
+            *message =
+                format!("{message}\nthe new key {where_it_stands}; the next HUP goes on with it");
         }
     }
 
@@ -461,7 +498,7 @@ impl<'a> Site<'a> {
             return Err(match (outcome.cause, self.refusal) {
                 (Some(Cause::Asked(signal)), _) => Error::Interrupted(signal),
                 (_, Some(refusal)) => refusal,
-                (_, None) => Error::NotBack(self.round.failure.map(|failure| failure.message)),
+                (_, None) => Error::NotBack,
             });
         };
         match outcome.cause {
@@ -469,9 +506,7 @@ impl<'a> Site<'a> {
                 let within = self.rules.within.unwrap_or(Duration::ZERO);
                 return Err(Error::NotReady { within, last: outcome.last_answer });
             }
-            Some(Cause::NotBack) => {
-                return Err(Error::NotBack(self.round.failure.map(|failure| failure.message)));
-            }
+            Some(Cause::NotBack) => return Err(Error::NotBack),
             Some(Cause::Asked(_) | Cause::Ended(..)) | None => {}
         }
         say_end(&outcome, ending, self.around.terminal.is_some());

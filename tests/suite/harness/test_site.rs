@@ -41,12 +41,13 @@ enum App {
 }
 
 /// Compiled in, so that the tests and the site they expect are never of two versions.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("settings.py", include_str!("../../site/settings.py")),
     ("urls.py", include_str!("../../site/urls.py")),
     ("views.py", include_str!("../../site/views.py")),
     ("wsgi.py", include_str!("../../site/wsgi.py")),
     ("prepare.py", include_str!("../../site/prepare.py")),
+    ("asgi.py", include_str!("../../site/asgi.py")),
     ("plain.py", include_str!("../../site/plain.py")),
     ("generations.py", include_str!("../../site/generations.py")),
 ];
