@@ -10,6 +10,9 @@ import subprocess
 import sys
 import time
 
+from process import is_idle, memory_of, status_of, switches_of
+from report import goal
+
 KEYBEARER, PLACE, RUNS, WINDOW = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 NOBODY = 65534
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/"}
@@ -141,21 +144,6 @@ def time_start(secrets):
             goal(f"{name}: no slower than tini", median(taken) <= median(tini))
 
 
-def goal(what, met):
-    print(f"{'met:   ' if met else 'MISSED:'} {what}")
-
-
-def status_of(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file)
-
-
-def memory_of(pid):
-    with open(f"/proc/{pid}/smaps_rollup") as file:
-        next(file)
-        return {key: int(value.split()[0]) for key, value in (line.split(":") for line in file)}
-
-
 def look_at_idle(secrets):
     ours, theirs = write_secrets("idle.env", secrets, 0), write_secrets("idle-user.env", secrets, NOBODY)
     sleep = ["/bin/sleep", "1000"]
@@ -191,22 +179,19 @@ def look_at_idle(secrets):
         while name.startswith("keybearer") and b"READY=1" not in notify.recv(4096):
             pass
     # The others have nothing to say; by now they have long been waiting.
-    switches = lambda pid: sum(int(status_of(pid)[kind]) for kind in (
-        "voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"))
-    before = {name: switches(process.pid) for name, process, _ in started}
+    before = {name: switches_of(process.pid) for name, process, _ in started}
     time.sleep(WINDOW)
     print(f"\nIdle, `sleep` as the server")
     print(f"{'':32}{'RSS kB':>8}{'dirty kB':>9}{'locked kB':>10}{'threads':>8}{f'wakes in {WINDOW:.0f} s':>15}")
     for name, process, _ in started:
         memory, status = memory_of(process.pid), status_of(process.pid)
-        wakes = switches(process.pid) - before[name]
+        wakes = switches_of(process.pid) - before[name]
         rss, dirty = memory["Rss"], memory["Private_Dirty"]
         locked, threads = int(status["VmLck"].split()[0]), int(status["Threads"])
         print(f"{name:32}{rss:8}{dirty:9}{locked:10}{threads:8}{wakes:15}")
         if name.startswith("keybearer"):
-            within = rss < 1500 and dirty < 200 and threads == 1 and wakes == 0
-            started_name = f"{name}: under 1500 kB, under 200 kB dirty, one thread, no wake-up"
-            goal(started_name, within)
+            goal(f"{name}: under 1500 kB, under 200 kB dirty, one thread, no wake-up",
+                 is_idle(memory, threads, wakes))
     for _, process, notify in started:
         process.send_signal(signal.SIGTERM)
         process.wait()

@@ -25,7 +25,7 @@ use crate::supervise::{
     Cause, Generation, Outcome, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
     Which, Why,
 };
-use crate::sys::{self, Ending};
+use crate::sys::Ending;
 
 /// A site and its generations: what the supervisor needs a secret or a setting for is done here.
 pub(super) struct Site<'a> {
@@ -153,18 +153,12 @@ impl<'a> Site<'a> {
             Some(cycle) => Round::resume(askers, cycle),
             None => Round::begin(askers, key),
         };
-        if self.supervisor.is_stopping() {
-            // The end of this round is on its way.
-            return;
-        }
         let asked = self.round.askers.iter().any(Asker::is_somebody);
         if asked {
             self.around.systemd.reloading("looking at the secrets again");
         }
         self.around.systemd.extend();
         let steps = self.wanted().and_then(|wanted| self.plan(wanted));
-        // What the parsers of the sources left in memory is needed no more.
-        sys::give_code_back();
         match steps {
             Ok(steps) => {
                 if steps > 0 && !asked {
@@ -302,8 +296,6 @@ impl<'a> Site<'a> {
 
     fn start(&mut self, generation: Generation, which: Which) -> Result<(), Error> {
         let environment = match which {
-            // A signal has come since this was decided.
-            Which::Next | Which::Before if self.supervisor.is_stopping() => None,
             Which::Next => self.round.steps.pop_front(),
             Which::Before => self.running.take(),
         };
