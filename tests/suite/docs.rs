@@ -523,8 +523,8 @@ fn every_test_that_the_security_page_names_is_there() {
         section.lines().filter(|line| line.starts_with("| ") && !line.contains("---")).collect();
     assert!(rows.len() > 20, "{rows:?}");
     for row in rows.iter().skip(1) {
-        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        let column = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<&str> = column.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "{row}");
         for name in names {
             let is_there = match (name.strip_prefix("src/"), name.strip_suffix(".rs")) {
