@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! arguments + file -> Settings -> fetch -> Fetched -> validate -> Validated -> Environment -> Plan -> Generation
+//!                                                  hand-over: (Generation, Environment) -> Plan -> Generation
+//!                                                  rotate:    Document -> step -> Document, then a hand-over
 //! ```
 //!
 //! A value moves only to the right; each arrow is one function whose input and output are types

@@ -100,8 +100,11 @@ Steps:
 Without a step: on one host all of it, each step when every instance has taken over the one before;
 with [keys] hosts = \"many\" the next step that may be done. After a failure, the same command goes on.
 Without --name or --config it is about the only running instance.
+Every instance of this host that uses the same env file takes part. One that does not take a step
+over serves on as it did, and is named.
 Options beat KEYBEARER_* variables, and those beat the config file.
-Exit code: 0 when done, or one of those that 'keybearer --help' lists.";
+Exit code: 0 when done (with --due also when nothing is due); 1 when a step is not due or somebody
+else was faster; else that of what failed in an instance, or one that 'keybearer --help' lists.";
 
 pub(super) const RELOAD: &str = "\
 Examples:

@@ -6,10 +6,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use keybearer::{config, schema};
+use nix::sys::signal::Signal;
 
-use crate::harness::{Bench, Demo, Mode, free_port, requires_root, skip};
+use crate::harness::{Bench, Demo, Mode, eventually, free_port, proc, requires_root, skip};
 
 const README: &str = include_str!("../../README.md");
 const SECURITY: &str = include_str!("../../SECURITY.md");
@@ -26,6 +28,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("tests/run", "is what runs this"),
     ("cargo tree --locked -e normal", "lists what tests/run checks; the site's user has no cargo"),
 ];
+
+/// A rotation boots the demo site twice.
+const LONG: Duration = Duration::from_secs(120);
 
 /// A fenced block: what follows the fence, and the text.
 #[derive(Debug)]
@@ -202,7 +207,8 @@ fn every_block_is_read_by_its_own_reader() {
                 schema::Schema::parse(&text, nowhere).unwrap_or_else(|e| panic!("{e}\n{text}"));
             }
             // Run or read by the tests below.
-            "sh test" | "env" | "ini before" | "ini unit" | "python" => {}
+            "sh test" | "sh instance" | "text shown" | "env" | "ini before" | "ini unit"
+            | "python" => {}
             "sh" => {
                 let line = text.lines().next().unwrap_or_default();
                 assert!(not_run.remove(line), "not run, and no reason why:\n{text}");
@@ -299,6 +305,62 @@ fn the_shell_blocks_do_what_they_say() {
     assert_eq!(mode("etc/example/new.env"), 0o640);
 }
 
+/// What a running instance is told, in the order of README.md, and what comes of it.
+#[test]
+fn the_instance_does_what_is_shown() {
+    if Mode::current() == Mode::Three {
+        return skip("an operator types these, not a confined service");
+    }
+    let bench = Bench::new();
+    let Some(site) = Site::new(&bench) else { return };
+    let run = bench.keybearer(["run", "--config"]).arg(bench.path("etc/keybearer/example.toml"));
+    let running = run.nameless().spawn();
+    running.wait_for_line("serving on");
+    let session = bench.session().unwrap_or_default();
+    let mut said: Option<String> = None;
+    let (mut run, mut shown) = (0, 0);
+    for block in blocks(README) {
+        let text = site.here(&block.text);
+        match block.info.as_str() {
+            "sh instance" => {
+                // Else the last generation of the block before is among the processes shown.
+                eventually("one generation", || proc::children(running.pid()).len() == 1);
+                let bash = bench.program("/bin/bash").args(["-euc", &text]);
+                let bash = bash.env("PATH", site.path()).env("XDG_RUNTIME_DIR", &session);
+                let outcome = bash.spawn().wait_within(LONG).expect_code(0);
+                said = Some(outcome.stdout);
+                run += 1;
+            }
+            "text shown" => {
+                let real = said.take().expect("the commands stand before what they print");
+                assert_eq!(timeless(&real), timeless(&text), "{real}");
+                shown += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(run >= 6 && shown >= 3, "{run} blocks, {shown} outputs");
+    running.signal(Signal::SIGTERM);
+    running.wait().expect_code(0);
+}
+
+/// What differs between two runs of a command: keys, moments, durations, processes.
+fn timeless(text: &str) -> String {
+    let replace = |text: String, (pattern, stand_in): (&str, &str)| {
+        regex_lite::Regex::new(pattern).unwrap().replace_all(&text, stand_in).into_owned()
+    };
+    [
+        (r"\b[0-9a-f]{8}\b", "KEY"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "MOMENT"),
+        (r"\bpid \d+", "pid N"),
+        (r"\b\d+\.\d+( ?s)?\b", "SECONDS"),
+        (r"\((\d+[dhms] ?)+( ago)?\)", "(AGE)"),
+        (r"127\.0\.0\.1:\d+", "ADDRESS"),
+    ]
+    .into_iter()
+    .fold(text.to_owned(), replace)
+}
+
 #[test]
 fn the_env_file_means_what_its_comments_say() {
     let bench = Bench::new();
@@ -322,7 +384,7 @@ fn the_settings_read_what_keybearer_sets() {
     let python =
         |code: &str| bench.program("/usr/bin/python3").args(["-ISc", &format!("{code}{show}")]);
     let blocks: Vec<Block> = blocks(README).into_iter().filter(|b| b.info == "python").collect();
-    assert_eq!(blocks.len(), 2);
+    assert_eq!(blocks.len(), 3);
     for block in &blocks {
         let given = python(&block.text).env("SECRET_KEY", "a").env("SECRET_KEY_FALLBACKS", "b,c");
         given.run().expect_code(0).expect_stdout("['b', 'c']");
@@ -448,20 +510,34 @@ fn the_manual_is_well_formed() {
 
 /// A promise whose test is gone is none.
 #[test]
-fn every_test_file_that_the_security_page_names_is_in_the_suite() {
+fn every_test_that_the_security_page_names_is_there() {
     let suite = include_str!("main.rs");
+    let library = include_str!("../../src/lib.rs");
+    let list = Command::new(std::env::current_exe().unwrap()).arg("--list").output().unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    let tests: BTreeSet<&str> =
+        list.lines().filter_map(|line| line.strip_suffix(": test")).collect();
     let (_, section) = SECURITY.split_once("## What is promised").unwrap();
-    let (section, _) = section.split_once("## What is not promised").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
     let rows: Vec<&str> =
         section.lines().filter(|line| line.starts_with("| ") && !line.contains("---")).collect();
     assert!(rows.len() > 20, "{rows:?}");
     for row in rows.iter().skip(1) {
-        let tests = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        let column = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let names: Vec<&str> = column.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "{row}");
-        for name in names.iter().filter_map(|name| name.strip_suffix(".rs")) {
-            let here = suite.contains(&format!("mod {name};")) || name.starts_with("src/");
-            assert!(here, "{name} in {row}");
+        for name in names {
+            let is_there = match (name.strip_prefix("src/"), name.strip_suffix(".rs")) {
+                (Some(module), _) => {
+                    let module = module.trim_end_matches(".rs");
+                    library.contains(&format!("pub mod {module};"))
+                }
+                (None, Some(file)) => suite.contains(&format!("mod {file};")),
+                (None, None) if name.contains("::") => tests.contains(name),
+                // Another script of tests/, which tests/run runs.
+                (None, None) => name.starts_with("tests/"),
+            };
+            assert!(is_there, "{name} in {row}");
         }
     }
 }
