@@ -34,6 +34,8 @@ pub enum Error {
     Document(#[from] documents::Error),
     #[error("cannot write the key's document: {0}")]
     NotWritable(String),
+    #[error("not making a new key: {} the same document, and all must know it before one signs with it; run: keybearer rotate", users(.0))]
+    SharedDocument(Vec<String>),
     #[error("on-hup = \"generate\" in [keys] needs a key, and the sources give none")]
     NoKey,
     #[error(transparent)]
@@ -107,7 +109,8 @@ impl Error {
             Error::Command(_) | Error::NotText(_) | Error::NotWritable(_) | Error::NoKey => {
                 Exit::Config.code()
             }
-            Error::Gate { .. }
+            Error::SharedDocument(_)
+            | Error::Gate { .. }
             | Error::NotReady { .. }
             | Error::Private(_)
             | Error::NotBack
@@ -124,4 +127,12 @@ impl Error {
 
 fn because(last: &Option<String>) -> String {
     last.as_ref().map(|last| format!(" (last: {last})")).unwrap_or_default()
+}
+
+fn users(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    match &shown[..] {
+        [one] => format!("instance {one} uses"),
+        several => format!("instances {} use", several.join(", ")),
+    }
 }

@@ -19,7 +19,8 @@ pub(super) struct Holder {
     /// None where it has not written it yet.
     pub pid: Option<Pid>,
     pub name: Option<String>,
-    pub addresses: Vec<String>,
+    /// Its addresses, and its document.
+    pub noted: Vec<String>,
 }
 
 impl Holder {
@@ -34,7 +35,7 @@ impl Holder {
         Some(Holder {
             pid: lines.next().and_then(|line| line.parse().ok()).map(Pid::from_raw),
             name: lines.next(),
-            addresses: lines.collect(),
+            noted: lines.collect(),
         })
     }
 

@@ -89,12 +89,28 @@ impl Instance {
         self.claims.iter().any(|claim| claim.directory() == Some(&directory))
     }
 
-    /// For `check`, so that it can tell whose a used address is.
-    pub fn listens_on(&self, addresses: &[&str]) {
+    /// For `check`, so that it can tell whose a used address is, and for others who use the same
+    /// document.
+    pub fn uses(&self, addresses: &[&str], document: Option<&str>) {
+        let noted: Vec<&str> = addresses.iter().copied().chain(document).collect();
         for claim in &self.claims {
             // Without it `check` calls the address used, which it is.
-            let _ = claim.note(addresses);
+            let _ = claim.note(&noted);
         }
+    }
+
+    /// The other instances of this host that use the document.
+    pub fn others_that_use(
+        &self,
+        document: &str,
+        environment: &BTreeMap<OsString, OsString>,
+    ) -> Vec<String> {
+        let others = super::running(environment).into_iter().filter(|one| one.name != self.name);
+        let use_it = others.filter(|one| {
+            let holder = one.socket.parent().and_then(Holder::of);
+            holder.is_some_and(|holder| holder.noted.iter().any(|noted| noted == document))
+        });
+        use_it.map(|one| one.name).collect()
     }
 
     /// For sockets of one process of keybearer's own.
@@ -117,7 +133,7 @@ impl Instance {
     ) -> Option<Pid> {
         Places::of(environment).all_for(name).into_iter().find_map(|place| {
             let holder = Holder::of(&place)?;
-            holder.pid.filter(|_| holder.addresses.iter().any(|held| held == address))
+            holder.pid.filter(|_| holder.noted.iter().any(|held| held == address))
         })
     }
 }

@@ -101,9 +101,9 @@ fn what_a_killed_one_left_is_taken_over() {
     let instance = Instance::begin_in(&places, "site").unwrap();
     let holder = Holder::of(&known).unwrap();
     assert_eq!((holder.pid, holder.name.as_deref()), (pid(), Some("site")));
-    assert_eq!(holder.addresses, [""; 0]);
-    instance.listens_on(&["127.0.0.1:8000", "unix:/run/a"]);
-    assert_eq!(Holder::of(&known).unwrap().addresses, ["127.0.0.1:8000", "unix:/run/a"]);
+    assert_eq!(holder.noted, [""; 0]);
+    instance.uses(&["127.0.0.1:8000", "unix:/run/a"], Some("file:/a.env"));
+    assert_eq!(Holder::of(&known).unwrap().noted, ["127.0.0.1:8000", "unix:/run/a", "file:/a.env"]);
     // It was not made by this one.
     drop(instance);
     assert_eq!(scratch.listing(), ["known", "known/site", "known/site/control.sock"]);

@@ -167,6 +167,10 @@ impl<'a> Supervisor<'a> {
         self.step(Event::NotStarted(generation));
     }
 
+    pub fn rules(&self) -> Rules {
+        self.machine.rules()
+    }
+
     pub fn serving(&self) -> Option<Generation> {
         self.machine.serving()
     }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::config::Settings;
@@ -61,6 +62,13 @@ impl Known {
         self.fallbacks = document.fallbacks.iter().map(Secret::fingerprint).collect();
         self.staged = document.staged().map(Secret::fingerprint);
         self.record = document.record.clone();
+    }
+
+    /// All that it holds, and until when where that is known.
+    pub fn keys(&self) -> BTreeMap<Fingerprint, Option<Moment>> {
+        let others = [Some(self.current), self.staged].into_iter().flatten();
+        let keys = self.fallbacks.iter().copied().chain(others);
+        keys.map(|key| (key, self.record.until(key))).collect()
     }
 
     pub fn must_be_writable(&self) -> Result<(), Error> {

@@ -2,6 +2,9 @@
 
 mod asker;
 mod cycle;
+mod fetching;
+mod gating;
+mod handing;
 mod known;
 mod private;
 mod result;
@@ -10,6 +13,7 @@ mod saying;
 mod site;
 mod standing;
 mod status;
+mod upkeep;
 
 use std::time::Instant;
 
@@ -46,7 +50,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     let mut sockets = Sockets::new(received, &prepared.account);
     sockets.bind(&settings.listen)?;
     let way = server::way(prepared.kind(), &settings.command, sockets.len());
-    instance.listens_on(&sockets.addresses());
+    instance.uses(&sockets.addresses(), None);
     let privates = Privates::open(way, instance.runtime(), &prepared.account);
     let control = open_control(&instance);
     nix::sys::prctl::set_child_subreaper(true)
@@ -74,7 +78,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
         within: privates.is_asked().then_some(settings.ready.within),
     };
     let supervisor = Supervisor::new(around, rules, control, watch);
-    let site = Site::new(&prepared, &sockets, privates, around, rules, saying, supervisor);
+    let site = Site::new(&prepared, &sockets, privates, around, &instance, saying, supervisor);
     site.run(wanted)
 }
 

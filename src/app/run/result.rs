@@ -1,7 +1,7 @@
 use super::asker::{self, Asker};
 use super::round::Failure;
-use super::site::Site;
-use crate::control::{Outcome, RoundResult};
+use super::site::{Site, stopping};
+use crate::control::{Answer, Outcome, RoundResult};
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::log;
@@ -9,6 +9,56 @@ use crate::supervise::{Cause, Generation, RoundEnd};
 
 /// What came of a round: for who asked, for the log, for `status`.
 impl Site<'_> {
+    pub(super) fn round_ends(&mut self, end: RoundEnd) {
+        let is_first = self.round.askers.is_empty();
+        let done = matches!(end, RoundEnd::HandedOver | RoundEnd::Unchanged);
+        if done {
+            self.carried = std::mem::take(&mut self.round.carried);
+            self.store_carried();
+        }
+        // Nothing of what did not come to run is kept.
+        self.round.steps.clear();
+        let goes_on = match done {
+            true => self.goes_on(),
+            false => {
+                self.say_where_it_stands();
+                false
+            }
+        };
+        match end {
+            RoundEnd::HandedOver | RoundEnd::Unchanged => self.in_vain = None,
+            RoundEnd::Failed if self.round.hand_overs > 0 && !self.overlap() => {
+                self.in_vain = self.round.wanted;
+            }
+            RoundEnd::Failed | RoundEnd::Interrupted => {}
+        }
+        if !is_first {
+            let end = if self.round.failure.is_some() { RoundEnd::Failed } else { end };
+            let result = self.result(end);
+            self.say(&result);
+            if !goes_on {
+                self.count(&result);
+                for ticket in self.round.askers.iter().filter_map(Asker::ticket) {
+                    self.supervisor.answer(ticket, &Answer::Round(result.clone()));
+                }
+            }
+        }
+        if goes_on {
+            let is_asked_for = !self.waiting.is_empty();
+            // Who asked is answered when all of it is done.
+            self.waiting.splice(0..0, std::mem::take(&mut self.round.askers));
+            if !is_asked_for {
+                self.supervisor.ask();
+            }
+        } else if self.supervisor.is_stopping() {
+            for ticket in self.waiting.drain(..).filter_map(|asker| asker.ticket()) {
+                self.supervisor.answer(ticket, &stopping());
+            }
+        } else {
+            self.around.systemd.ready(self.supervisor.status());
+        }
+    }
+
     pub(super) fn result(&self, end: RoundEnd) -> RoundResult {
         let key = self.running.as_ref().and_then(Environment::key_in_use);
         let failed = |failure: &Failure| Outcome::Failed {

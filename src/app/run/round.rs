@@ -6,7 +6,7 @@ use super::cycle::Cycle;
 use crate::app::gates::Gate;
 use crate::environment::{Difference, Digest, Environment, KeyInUse};
 use crate::keyring::Carried;
-use crate::secrets::Fingerprint;
+use crate::secrets::{Fingerprint, Secret};
 
 /// From the moment that somebody asks until the site runs as it is wanted, or does not.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Round {
     /// What must be remembered when the last one serves.
     pub carried: Vec<Carried>,
     pub gates: VecDeque<Gate>,
+    /// With which the generation signed that did not take over.
+    pub failed_key: Option<Secret>,
     /// How many generations it has tried to start.
     pub hand_overs: u32,
     pub failure: Option<Failure>,
@@ -47,6 +49,7 @@ impl Round {
             wanted: None,
             carried: Vec::new(),
             gates: VecDeque::new(),
+            failed_key: None,
             hand_overs: 0,
             failure: None,
             cycle: None,

@@ -1,9 +1,8 @@
-use std::collections::VecDeque;
-use std::os::fd::AsFd;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::asker::Asker;
-use super::cycle::{self, Cycle, Stage};
+use super::cycle::Cycle;
 use super::kernel;
 use super::known::Known;
 use super::private::Privates;
@@ -11,48 +10,54 @@ use super::round::{Failure, Round};
 use super::saying::Saying;
 use super::standing::Standing;
 use crate::app::error::Error;
-use crate::app::fetch::{self, Locked};
-use crate::app::gates::{self, Gate};
+use crate::app::fetch;
+use crate::app::gates;
 use crate::app::prepare::Prepared;
 use crate::config::{OnHup, Strategy};
 use crate::control::{Answer, Peer, Request, Ticket};
 use crate::environment::{Built, Digest, Environment};
 use crate::exit::Exit;
-use crate::keyring::{self, Carried};
-use crate::launch::{self, Plan, Sockets, Wiring};
+use crate::instance::Instance;
+use crate::keyring::Carried;
+use crate::launch::Sockets;
 use crate::log;
-use crate::supervise::{
-    Cause, Generation, Outcome, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
-    Which, Why,
-};
+use crate::moment::Moment;
+use crate::secrets::Fingerprint;
+use crate::supervise::{Cause, Outcome, Rules, Step, Supervisor, Surroundings};
 use crate::sys::Ending;
+
+/// So many who ask are named in one line of the log, and more.
+const MOST_NAMED: usize = 16;
 
 /// A site and its generations: what the supervisor needs a secret or a setting for is done here.
 pub(super) struct Site<'a> {
     pub(super) prepared: &'a Prepared,
     pub(super) sockets: &'a Sockets,
-    privates: Privates<'a>,
-    around: Surroundings<'a>,
+    pub(super) instance: &'a Instance,
+    pub(super) privates: Privates<'a>,
+    pub(super) around: Surroundings<'a>,
     pub(super) rules: Rules,
     pub(super) supervisor: Supervisor<'a>,
     /// What the serving generation was started with.
     pub(super) running: Option<Environment>,
     /// What the one that is waited for was started with.
-    coming: Option<Environment>,
+    pub(super) coming: Option<Environment>,
     pub(super) carried: Vec<Carried>,
+    /// The keys that the document held when it was last seen, and until when it holds them.
+    pub(super) stored: BTreeMap<Fingerprint, Option<Moment>>,
     pub(super) round: Round,
     /// Who waits for the next round.
     pub(super) waiting: Vec<Asker>,
     /// The next round is part of a rotation.
-    going_on: Option<Cycle>,
+    pub(super) going_on: Option<Cycle>,
     /// Why nothing was started.
-    refusal: Option<Error>,
+    pub(super) refusal: Option<Error>,
     /// Of the key's document, as it was fetched last.
     pub(super) document: Option<Known>,
     pub(super) standing: Standing,
     pub(super) saying: Saying,
     /// What the server did not start with, where it had been stopped for it.
-    in_vain: Option<Digest>,
+    pub(super) in_vain: Option<Digest>,
 }
 
 impl<'a> Site<'a> {
@@ -61,20 +66,22 @@ impl<'a> Site<'a> {
         sockets: &'a Sockets,
         privates: Privates<'a>,
         around: Surroundings<'a>,
-        rules: Rules,
+        instance: &'a Instance,
         saying: Saying,
         supervisor: Supervisor<'a>,
     ) -> Site<'a> {
         Site {
             prepared,
             sockets,
+            instance,
             privates,
             around,
-            rules,
+            rules: supervisor.rules(),
             supervisor,
             running: None,
             coming: None,
             carried: Vec::new(),
+            stored: BTreeMap::new(),
             round: Round::begin(Vec::new(), None),
             waiting: Vec::new(),
             going_on: None,
@@ -90,6 +97,8 @@ impl<'a> Site<'a> {
     pub fn run(mut self, wanted: Built) -> Result<u8, Error> {
         let settings = &self.prepared.settings;
         self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
+        let identity = self.document.as_ref().and_then(|known| known.identity.as_deref());
+        self.instance.uses(&self.sockets.addresses(), identity);
         if settings.keys.on_hup == OnHup::Generate {
             // Now, and not when somebody relies on it.
             self.document.as_ref().ok_or(Error::NoKey)?.must_be_writable()?;
@@ -133,8 +142,10 @@ impl<'a> Site<'a> {
 
     fn ask(&mut self, asker: Asker) {
         let is_asked_for = !self.waiting.is_empty();
-        // A thousand of one kind are one: nobody waits for an answer to a signal.
-        if asker.ticket().is_some() || !self.waiting.contains(&asker) {
+        // A thousand of one kind are one: nobody waits for an answer to a signal. Those of many senders
+        // are not all named either.
+        let is_named = self.waiting.len() >= MOST_NAMED || self.waiting.contains(&asker);
+        if asker.ticket().is_some() || !is_named {
             self.waiting.push(asker);
         }
         // The round that is asked for takes all who wait when it begins; another one after it would be
@@ -144,345 +155,13 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// Looks again, and says how far what runs is from what is wanted.
-    fn fetch(&mut self) {
-        let askers = std::mem::take(&mut self.waiting);
-        self.refusal = None;
-        let key = self.running.as_ref().and_then(Environment::key_in_use);
-        self.round = match self.going_on.take() {
-            Some(cycle) => Round::resume(askers, cycle),
-            None => Round::begin(askers, key),
-        };
-        let asked = self.round.askers.iter().any(Asker::is_somebody);
-        if asked {
-            self.around.systemd.reloading("looking at the secrets again");
-        }
-        self.around.systemd.extend();
-        let steps = self.wanted().and_then(|wanted| self.plan(wanted));
-        match steps {
-            Ok(steps) => {
-                if steps > 0 && !asked {
-                    self.around.systemd.reloading("handing over");
-                }
-                self.supervisor.fetched(steps);
-            }
-            Err(error) => self.refuse(&error),
-        }
-    }
-
-    /// What the sources hold, with a new key staged where a HUP shall make one.
-    fn wanted(&mut self) -> Result<Built, Error> {
-        let wanted = self.look()?;
-        if !self.makes_a_key() {
-            return Ok(wanted);
-        }
-        drop(wanted);
-        let Some(known) = &mut self.document else { return Err(Error::NoKey) };
-        known.stage()?;
-        let (begun, key_before) = (self.round.begun, self.round.key_before);
-        self.round.cycle = Some(Cycle { stage: Stage::Staged, begun, key_before });
-        self.look()
-    }
-
-    /// Where the document has another key than the one in use, that one is taken over first: a rotation
-    /// may have been cut there.
-    fn makes_a_key(&self) -> bool {
-        let wanted = self.prepared.settings.keys.on_hup == OnHup::Generate
-            && self.round.cycle.is_none()
-            && self.round.askers.iter().any(cycle::wants_a_key);
-        let in_use = self.running.as_ref().and_then(Environment::key_in_use);
-        let in_document = self.document.as_ref().map(|known| known.current);
-        wanted && in_use.map(|key| key.fingerprint) == in_document
-    }
-
-    fn look(&mut self) -> Result<Built, Error> {
-        let (wanted, warnings) = fetch::quietly(self.prepared);
-        match &wanted {
-            Ok(wanted) => {
-                self.saying.say(warnings);
-                self.standing.was_fetched();
-                let settings = &self.prepared.settings;
-                self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
-            }
-            Err(error) => {
-                self.saying.say_more(warnings);
-                self.standing.was_not_fetched(&error.to_string());
-            }
-        }
-        wanted
-    }
-
-    fn plan(&mut self, wanted: Built) -> Result<usize, Error> {
-        self.saying.say_locked(Locked::now());
-        self.prepared.judge_command(&wanted.environment, !self.sockets.is_empty())?;
-
-        let Built { environment, keys, .. } = wanted;
-        let policy = fetch::policy(&self.prepared.settings, self.overlap());
-        let running = self.running.as_ref().and_then(Environment::keys);
-        let plan = keys.map(|keys| keyring::plan(running, &keys.document, &self.carried, policy));
-        let (steps, carried) = match plan {
-            None => (VecDeque::from([environment]), Vec::new()),
-            Some(plan) if plan.steps.is_empty() => {
-                let same = running.map(|keys| environment.with_keys(keys.duplicate()));
-                (VecDeque::from([same.unwrap_or(environment)]), plan.carried)
-            }
-            Some(plan) => {
-                let steps = plan.steps.into_iter().map(|keys| environment.with_keys(keys));
-                (steps.collect(), plan.carried)
-            }
-        };
-        for step in &steps {
-            // Before anything is stopped for it.
-            let plan = Plan::new(&self.prepared.settings.command, step, self.prepared.task())?;
-            if !self.overlap() {
-                launch::rehearse(&plan)?;
-            }
-        }
-        let last = steps.back();
-        self.round.changes = match (&self.running, last) {
-            (Some(running), Some(last)) => running.differences(last),
-            (_, _) => Vec::new(),
-        };
-        self.round.carried = carried;
-        if self.round.changes.is_empty() {
-            return Ok(0);
-        }
-        self.round.wanted = last.map(Environment::digest);
-        let by_somebody = self.round.askers.iter().any(Asker::is_somebody);
-        if !by_somebody && self.in_vain.is_some() && self.in_vain == self.round.wanted {
-            return Err(Error::InVain);
-        }
-        self.round.gates = gates::gates(&self.prepared.settings).into();
-        self.round.steps = steps;
-        Ok(self.round.steps.len())
-    }
-
-    fn overlap(&self) -> bool {
+    pub(super) fn overlap(&self) -> bool {
         self.rules.strategy == Strategy::HandOver
     }
 
-    fn refuse(&mut self, error: &Error) {
+    pub(super) fn refuse(&mut self, error: &Error) {
         self.round.failure = Some(Failure { message: error.to_string(), code: error.code() });
         self.supervisor.refused();
-    }
-
-    /// The next command that must succeed in the environment that is wanted in the end.
-    fn run_gate(&mut self) {
-        if self.supervisor.is_stopping() {
-            return self.supervisor.refused();
-        }
-        let (Some(gate), Some(environment)) = (self.round.gates.front(), self.round.last()) else {
-            return self.supervisor.gates_passed();
-        };
-        log::info(format_args!("running {}", gate.what));
-        match gates::start(self.prepared, environment, gate, None) {
-            Ok(process) => self.supervisor.run_gate(process, &gate.what),
-            Err(error) => self.gate_failed(error),
-        }
-    }
-
-    fn gate_ended(&mut self, end: TaskEnd) {
-        let gate: Option<Gate> = self.round.gates.pop_front();
-        match gate.map(|gate| gates::verdict(&gate, end)) {
-            None | Some(Ok(())) => self.run_gate(),
-            Some(Err(error)) => self.gate_failed(error),
-        }
-    }
-
-    fn gate_failed(&mut self, error: Error) {
-        self.refuse(&error);
-        self.refusal = Some(error);
-    }
-
-    fn start(&mut self, generation: Generation, which: Which) -> Result<(), Error> {
-        let environment = match which {
-            Which::Next => self.round.steps.pop_front(),
-            Which::Before => self.running.take(),
-        };
-        let Some(environment) = environment else {
-            self.supervisor.not_started(generation);
-            return Ok(());
-        };
-        self.round.hand_overs += 1;
-        match self.spawn(generation, &environment) {
-            Ok(started) => {
-                self.supervisor.started(generation, started);
-                self.coming = Some(environment);
-            }
-            // Nothing runs that would have to go on.
-            Err(error) if generation == Generation::FIRST => return Err(error),
-            Err(error) => {
-                self.round.fails(error.to_string(), error.code());
-                self.supervisor.not_started(generation);
-            }
-        }
-        Ok(())
-    }
-
-    fn spawn(
-        &mut self,
-        generation: Generation,
-        environment: &Environment,
-    ) -> Result<Started, Error> {
-        let settings = &self.prepared.settings;
-        let private = self.privates.next(generation).map_err(Error::Private)?;
-        let mut plan = Plan::new(&settings.command, environment, self.prepared.task())?;
-        if let Some(address) = private.notify_address() {
-            plan.set("NOTIFY_SOCKET", &address);
-        }
-        let mut handed = self.sockets.handed();
-        handed.extend(private.handed());
-        // One that starts beside another gets the foreground when it takes over.
-        let alone = self.supervisor.serving().is_none();
-        let terminal = self.around.terminal.filter(|_| alone).map(AsFd::as_fd);
-        let process =
-            launch::spawn(&plan, Wiring { sockets: &handed, terminal, ..Wiring::default() })?;
-        drop(handed);
-        log::debug(format_args!("started '{}' as pid {process}: {generation}", plan.program()));
-        let (readiness, liveness) = private.readiness(&settings.ready, environment);
-        Ok(Started { process, readiness, liveness, status: serving(self.sockets, environment) })
-    }
-
-    fn serves(&mut self, generation: Generation) {
-        self.running = self.coming.take();
-        self.standing.serves(generation);
-        if generation != Generation::FIRST && !self.overlap() {
-            self.standing.restarts += 1;
-        }
-        if generation == Generation::FIRST {
-            log::info(self.supervisor.status());
-        }
-    }
-
-    fn fails(&mut self, generation: Generation, why: Why, last: Option<String>) {
-        self.coming = None;
-        let within = self.rules.within.unwrap_or(Duration::ZERO);
-        let message = match why {
-            // Said already, in the words of whoever could not start it.
-            Why::NotStarted => None,
-            Why::NotReady => {
-                let last = last.map(|last| format!(" (last: {last})")).unwrap_or_default();
-                Some(format!("{generation} was not ready within {within:?}{last}"))
-            }
-            Why::Ended(ending) => Some(format!("{generation} ended before it was ready: {ending}")),
-        };
-        if let Some(message) = message {
-            self.round.fails(message, Exit::Failure.code());
-        }
-    }
-
-    fn round_ends(&mut self, end: RoundEnd) {
-        let is_first = self.round.askers.is_empty();
-        let done = matches!(end, RoundEnd::HandedOver | RoundEnd::Unchanged);
-        if done {
-            self.carried = std::mem::take(&mut self.round.carried);
-            self.store_carried();
-        }
-        // Nothing of what did not come to run is kept.
-        self.round.steps.clear();
-        let goes_on = match done {
-            true => self.goes_on(),
-            false => {
-                self.say_where_it_stands();
-                false
-            }
-        };
-        match end {
-            RoundEnd::HandedOver | RoundEnd::Unchanged => self.in_vain = None,
-            RoundEnd::Failed if self.round.hand_overs > 0 && !self.overlap() => {
-                self.in_vain = self.round.wanted;
-            }
-            RoundEnd::Failed | RoundEnd::Interrupted => {}
-        }
-        if !is_first {
-            let end = if self.round.failure.is_some() { RoundEnd::Failed } else { end };
-            let result = self.result(end);
-            self.say(&result);
-            if !goes_on {
-                self.count(&result);
-                for ticket in self.round.askers.iter().filter_map(Asker::ticket) {
-                    self.supervisor.answer(ticket, &Answer::Round(result.clone()));
-                }
-            }
-        }
-        if goes_on {
-            let is_asked_for = !self.waiting.is_empty();
-            // Who asked is answered when all of it is done.
-            self.waiting.splice(0..0, std::mem::take(&mut self.round.askers));
-            if !is_asked_for {
-                self.supervisor.ask();
-            }
-        } else if self.supervisor.is_stopping() {
-            for ticket in self.waiting.drain(..).filter_map(|asker| asker.ticket()) {
-                self.supervisor.answer(ticket, &stopping());
-            }
-        } else {
-            self.around.systemd.ready(self.supervisor.status());
-        }
-    }
-
-    /// The rest of a rotation that the supervisor does by itself. False where there is none, or where it
-    /// came to nothing.
-    fn goes_on(&mut self) -> bool {
-        let (Some(cycle), Some(known)) = (self.round.cycle, &mut self.document) else {
-            return false;
-        };
-        let keys = &self.prepared.settings.keys;
-        let written = match cycle.stage {
-            Stage::Staged => known.promote(keys.keep, keys.grace),
-            Stage::Promoted => known.retire(keys.keep),
-        };
-        match (written, cycle.stage) {
-            (Ok(()), Stage::Staged) => {
-                self.going_on = Some(Cycle { stage: Stage::Promoted, ..cycle });
-                true
-            }
-            (Ok(()), Stage::Promoted) => false,
-            (Err(error), Stage::Staged) => {
-                let (message, code) = (error.to_string(), error.code());
-                self.round.failure = Some(Failure { message, code });
-                self.say_where_it_stands();
-                false
-            }
-            (Err(error), Stage::Promoted) => {
-                log::warning(format_args!("cannot retire keys past their time: {error}"));
-                false
-            }
-        }
-    }
-
-    /// With why a rotation came to nothing: how far it is.
-    fn say_where_it_stands(&mut self) {
-        let where_it_stands = match self.round.cycle.map(|cycle| cycle.stage) {
-            None => return,
-            Some(Stage::Staged) => "is staged in the document",
-            Some(Stage::Promoted) => "is in the document and does not sign yet",
-        };
-        if let Some(failure) = &mut self.round.failure {
-            let message = &mut failure.message;
-            *message =
-                format!("{message}\nthe new key {where_it_stands}; the next HUP goes on with it");
-        }
-    }
-
-    /// A key that was carried from the generation before is written down where it can be: a restart of
-    /// keybearer would forget it.
-    fn store_carried(&mut self) {
-        let Some(known) = &mut self.document else { return };
-        let not_stored: Vec<_> = known.not_stored(&self.carried).collect();
-        let Some(newest) = not_stored.first() else { return };
-        let (key, until) = (newest.key.fingerprint(), newest.until);
-        let keys = &self.prepared.settings.keys;
-        let stored = match keys.write_back {
-            Some(false) => Err(Error::NotWritable("[keys] write-back is false".to_owned())),
-            Some(true) | None => known.store(&self.carried, keys.keep),
-        };
-        match stored {
-            Ok(()) => log::info(format_args!("wrote key {key} to the fallbacks of the document")),
-            Err(error) => self.saying.once(format!(
-                "key {key} is carried, not stored: a restart of keybearer before {until} would forget it, and whoever it signed for would be logged out ({error})"
-            )),
-        }
     }
 
     fn end(self, outcome: Outcome) -> Result<u8, Error> {
@@ -506,17 +185,9 @@ impl<'a> Site<'a> {
     }
 }
 
-fn stopping() -> Answer {
+pub(super) fn stopping() -> Answer {
     let message = "this instance is ending".to_owned();
     Answer::Error { code: Exit::Unavailable.code(), message }
-}
-
-fn serving(sockets: &Sockets, environment: &Environment) -> String {
-    let key = environment.key_in_use().map(|key| format!(", {key}")).unwrap_or_default();
-    match sockets.is_empty() {
-        true => format!("serving{key}"),
-        false => format!("serving on {}{key}", sockets.shown()),
-    }
 }
 
 /// A Ctrl-C goes from the terminal to the server, past keybearer: then it did not end by itself.

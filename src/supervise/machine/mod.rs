@@ -115,6 +115,10 @@ impl Machine {
         kills.chain(until).min()
     }
 
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
     pub fn serving(&self) -> Option<Generation> {
         self.serving.map(|live| live.generation)
     }
