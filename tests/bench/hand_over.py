@@ -52,6 +52,10 @@ def until(what, found):
         if answer := found():
             return answer
         time.sleep(0.01)
+    for name in os.listdir(PLACE):
+        if name.endswith(".log"):
+            with open(f"{PLACE}/{name}") as file:
+                print(*file.readlines()[-30:], sep="", file=sys.stderr)
     sys.exit(f"bench: waited in vain for {what}")
 
 
@@ -225,13 +229,14 @@ class Plain:
 
     def __init__(self):
         self.port = free_port()
+        self.log = open(f"{PLACE}/{self.port}.log", "a")
         self.start()
 
     def start(self):
         env = ENVIRONMENT | SITE | {"SECRET_KEY": secrets.token_urlsafe(48)}
         command = [GUNICORN[0], "--bind", f"127.0.0.1:{self.port}", *GUNICORN[1:]]
         self.process = subprocess.Popen(command, env=env, preexec_fn=become_site,
-                                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, stderr=self.log)
         started.append(self.process)
         self.master = until("Gunicorn", lambda: master_on(self.port))
 

@@ -29,6 +29,7 @@ mod init_and_key;
 mod instances;
 mod manager;
 mod memory;
+mod one_document;
 mod other_servers;
 mod postgres;
 mod privileges;
