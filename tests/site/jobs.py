@@ -31,7 +31,8 @@ def say(what):
 @app.task(name="jobs.work")
 def work(name):
     say(f"{name} begins")
-    with open(os.environ["HOLD"]) as hold:
+    # Without a buffer: the next line may be another task's.
+    with open(os.environ["HOLD"], "rb", buffering=0) as hold:
         hold.readline()
     say(f"{name} ends")
 

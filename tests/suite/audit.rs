@@ -11,6 +11,7 @@ const SECRETS: [&str; 4] = ["first-canary", "second-canary", "short-canary", "go
 
 fn serving(bench: &Bench, more: &str) -> Running {
     let config = format!("[ready]\nsettle = \"200ms\"\n[reload]\nstrategy = \"hand-over\"\n{more}");
+    bench.may_be_written();
     let run = bench.with_config("run", &config).arg("-vv");
     bench.env_file(&format!("SECRET_KEY={KEY}\nWORD=first-canary\nGOING=gone-canary\n"));
     let script = "[ -z \"$FAIL\" ] || exit 5; exec sleep 1000";

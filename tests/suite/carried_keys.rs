@@ -15,6 +15,7 @@ use crate::harness::{Bench, KEY, Mode, Running, eventually, key, proc, requires_
 const OLD: &str = "fed6028d";
 
 fn run(bench: &Bench, more: &str) -> Running {
+    bench.may_be_written();
     let run = bench.with_config("run", &format!("[ready]\nsettle = \"0s\"\n{more}"));
     let running = run.args(["--", "/bin/sleep", "1000"]).spawn();
     running.wait_for_line("serving");

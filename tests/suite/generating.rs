@@ -31,6 +31,7 @@ fn file() -> String {
 }
 
 fn serving(bench: &Bench, strategy: &str) -> Running {
+    bench.may_be_written();
     let run = bench.with_config("run", &format!("{GENERATE}{strategy}"));
     bench.env_file(&file());
     let running = run.args(["--", "/bin/sh", "-c", SERVER]).spawn();

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::harness::{Bench, Fifo, KEY, Mode, Running, eventually, proc};
+use crate::harness::{Bench, Fifo, KEY, Running, eventually, proc};
 
 const OTHER: &str = "Aq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO9";
 
@@ -69,10 +69,7 @@ fn what_changed_is_taken_over_and_named() {
 #[test]
 fn a_new_key_comes_with_the_old_one_as_its_fallback() {
     let bench = Bench::new();
-    if !Mode::current().is_root() {
-        // Whoever writes a file anew makes another one in its directory.
-        bench.site().owns(bench.dir());
-    }
+    bench.may_be_written();
     let running = serving(&bench, "");
     bench
         .env_file(&format!("SECRET_KEY={OTHER}\nEMAIL_PASSWORD=first-secret\nGOING=away-secret\n"));
@@ -214,9 +211,7 @@ fn a_hup_during_a_gate_is_kept_until_the_server_serves() {
 
 /// Keybearer may write its env file, and makes a new key at a HUP; held at the gate of each round.
 fn making_keys(bench: &Bench, hold: &Fifo) -> Running {
-    if !Mode::current().is_root() {
-        bench.site().owns(bench.dir());
-    }
+    bench.may_be_written();
     let script = format!("echo in the gate; read line <{}", hold.path().display());
     let config = format!(
         "[ready]\nsettle = \"0s\"\n[keys]\non-hup = \"generate\"\n\
@@ -299,7 +294,7 @@ fn an_end_is_not_put_down_to_an_older_failure() {
     let outcome = running.wait().expect_code(1);
     assert_eq!(
         outcome.stderr.lines().last(),
-        Some("keybearer: the old environment does not live either; ending"),
+        Some("keybearer: neither the new nor the old environment lives; ending"),
         "{}",
         outcome.stderr
     );

@@ -29,7 +29,7 @@ fn serving(bench: &Bench, notify: &NotifySocket, strategy: &str, line: &str) -> 
     );
     let run = bench.with_config("run", &config);
     bench.env_file(&text(line));
-    let run = run.env("NOTIFY_SOCKET", notify.path()).env("WATCHDOG_USEC", "100000");
+    let run = run.env("NOTIFY_SOCKET", notify.path()).env("WATCHDOG_USEC", "600000");
     let python = ["--", "/usr/bin/python3", "-ISc", SERVER];
     let running = run.args(python).spawn();
     notify.receive_until("READY=1", &running);
