@@ -58,7 +58,7 @@ fn no_key_is_made_where_another_instance_uses_the_document() {
     ends(second);
 
     // Alone it may.
-    bench.keybearer(["reload", &bench.name()]).run().expect_code(0);
+    bench.keybearer(["reload", bench.name()]).run().expect_code(0);
     assert_ne!(written(&bench), before);
     ends(first);
 }
@@ -105,7 +105,7 @@ fn what_comes_back_verifies_the_key_of_the_one_that_did_not_live() {
     let server = ["--", "/bin/sh", "-c", "[ -z \"$FAIL\" ] || exit 5; echo ready; sleep 1000; :"];
     let running = serving(&bench, "[reload]\nstrategy = \"restart\"\n", &server);
     write(&bench, &format!("SECRET_KEY={}\nFAIL=1\n", key(1)));
-    let reload = bench.keybearer(["reload", &bench.name()]).run().expect_code(1);
+    let reload = bench.keybearer(["reload", bench.name()]).run().expect_code(1);
     reload.expect_stderr("keybearer: generation 2 ended before it was ready: exit code 5");
     let environment = proc::environ(running.child_pid());
     assert_eq!(environment["SECRET_KEY"], KEY);
