@@ -135,7 +135,8 @@ fn reload_makes_one_each_time() {
         let new = document(&bench)["SECRET_KEY"].clone();
         assert_ne!(old, new);
         let said = reload.expect_nowhere(&old).expect_nowhere(&new).stdout;
-        assert!(said.contains(&format!(": generation {} serves after ", 1 + 2 * turn)), "{said}");
+        // Nobody overlaps who would have to learn it first.
+        assert!(said.contains(&format!(": generation {} serves after ", 1 + turn)), "{said}");
         runs_what_the_file_has(&bench, &running);
         assert_eq!(document(&bench)["SECRET_KEY_FALLBACKS"].split(',').count(), turn);
     }
@@ -183,17 +184,17 @@ fn where_nobody_could_learn_it_the_next_hup_goes_on() {
 
 /// The file has the new key, and the old one still signs: nothing is lost, and the next HUP brings in
 /// what is there instead of another one.
-fn the_second_half_fails(strategy: &str) {
+fn what_would_sign_fails(strategy: &str, generation_that_fails: u32) {
     let bench = Bench::new();
     let running = serving(&bench, strategy);
     let trouble = bench.file("fails-to-sign", "", 0o644);
     let reload = bench.keybearer(["reload"]).run().expect_code(1);
     let half = document(&bench);
     let new = half["SECRET_KEY"].clone();
-    reload.expect_nowhere(KEY).expect_nowhere(&new).expect_stderr(
-        "keybearer: generation 3 ended before it was ready: exit code 6\n\
-         keybearer: the new key is in the document and does not sign yet; the next HUP goes on with it",
-    );
+    reload.expect_nowhere(KEY).expect_nowhere(&new).expect_stderr(&format!(
+        "keybearer: generation {generation_that_fails} ended before it was ready: exit code 6\n\
+         keybearer: the new key is in the document and does not sign yet; the next HUP goes on with it"
+    ));
     assert_ne!(new, KEY);
     assert_eq!(half["SECRET_KEY_FALLBACKS"], KEY);
     let environment = proc::environ(generation(&running));
@@ -212,12 +213,12 @@ fn the_second_half_fails(strategy: &str) {
 
 #[test]
 fn where_nobody_could_sign_with_it_the_next_hup_goes_on() {
-    the_second_half_fails(HAND_OVER);
+    what_would_sign_fails(HAND_OVER, 3);
 }
 
 #[test]
 fn without_an_overlap_too() {
-    the_second_half_fails(RESTART);
+    what_would_sign_fails(RESTART, 2);
 }
 
 /// Refused before anything changes, and a HUP tells it too.

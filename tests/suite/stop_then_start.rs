@@ -69,7 +69,8 @@ fn what_does_not_live_gives_way_to_the_old_environment() {
         running.wait_for_line("keybearer: generation 3 goes on, after ");
         let environment = proc::environ(running.child_pid());
         assert_eq!(environment["SECRET_KEY"], KEY);
-        assert_eq!(environment["SECRET_KEY_FALLBACKS"], KEY);
+        // The one that did not live may have answered somebody.
+        assert_eq!(environment["SECRET_KEY_FALLBACKS"], key(1));
         assert!(!environment.contains_key("FAIL"));
         let status = status(&bench);
         assert_eq!(status["state"], "serving", "{status}");
