@@ -54,6 +54,8 @@ pub struct Supervisor<'a> {
     watchdog_at: Option<Instant>,
     extend_at: Option<Instant>,
     more_orphans: bool,
+    /// Nothing was done since the code was given back.
+    rests: bool,
 }
 
 /// What the caller has to do next, and with which call it answers.
@@ -119,6 +121,7 @@ impl<'a> Supervisor<'a> {
             watchdog_at: around.systemd.watchdog_every().map(|_| now),
             extend_at: around.systemd.is_listening().then_some(now),
             more_orphans: false,
+            rests: false,
         };
         supervisor.carry_out(actions, None, now);
         supervisor
@@ -198,10 +201,12 @@ impl<'a> Supervisor<'a> {
     pub fn wait_for_step(&mut self) -> io::Result<Step> {
         loop {
             if let Some(step) = self.steps.pop_front() {
+                self.rests = false;
                 return Ok(step);
             }
             self.look_at_children()?;
             if self.steps.is_empty() {
+                self.rest();
                 self.wait()?;
             }
             while let Some(arrival) = self.around.signals.next() {
@@ -223,6 +228,15 @@ impl<'a> Supervisor<'a> {
             }
             self.step(Event::Clock);
             self.keep_manager_patient(now);
+        }
+    }
+
+    /// One generation serves and nothing is under way: that may go on for months.
+    fn rest(&mut self) {
+        let is_quiet = self.machine.is_idle() && self.lives.len() == 1 && !self.is_stopping();
+        if is_quiet && !self.rests {
+            sys::give_code_back();
+            self.rests = true;
         }
     }
 
@@ -352,7 +366,6 @@ impl<'a> Supervisor<'a> {
         if let Some(terminal) = self.around.terminal {
             terminal.give_to(life.process.pid, before);
         }
-        sys::give_code_back();
     }
 
     fn say_stopping(&self, cause: Cause, arrival: Option<Arrival>) {
@@ -433,6 +446,7 @@ impl<'a> Supervisor<'a> {
         self.more_orphans = reap_orphans(&ours)?;
         for (generation, ending) in gone {
             log::debug(format_args!("{generation} is gone: {ending}"));
+            self.rests = false;
             self.step(Event::Gone(generation, ending));
             self.lives.retain(|life| life.generation != generation);
         }

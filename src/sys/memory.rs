@@ -6,12 +6,18 @@ use nix::libc;
 /// costs no memory). Not MCL_FUTURE: with it an allocation past RLIMIT_MEMLOCK fails, and a supervisor
 /// must not die of that; so this is called again after each fetch. mlockall(2)
 pub fn lock_what_is_mapped() -> io::Result<()> {
+    // Locked pages cannot be given back, so those go first that the start has used and left. malloc_trim(3)
+    // SAFETY: only memory that is free is given back.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
     // SAFETY: mlockall takes flags only and changes no contents.
     let result = unsafe { libc::mlockall(libc::MCL_CURRENT | libc::MCL_ONFAULT) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Gives back the pages of this program's code, for a supervisor that rests for months after a busy start.
+/// Gives back the pages of this program's code, for a supervisor that rests for months after a busy moment.
 /// What it needs again comes back from the page cache, or from the file. madvise(2), MADV_DONTNEED
 pub fn give_code_back() {
     unsafe extern "C" {

@@ -26,7 +26,7 @@ use crate::supervise::{
     Cause, Generation, Outcome, RoundEnd, Rules, Started, Step, Supervisor, Surroundings, TaskEnd,
     Which, Why,
 };
-use crate::sys::{self, Ending};
+use crate::sys::Ending;
 
 /// A site and its generations: what the supervisor needs a secret or a setting for is done here.
 pub(super) struct Site<'a> {
@@ -151,8 +151,6 @@ impl<'a> Site<'a> {
         }
         self.around.systemd.extend();
         let steps = self.wanted().and_then(|wanted| self.plan(wanted));
-        // What the parsers of the sources left in memory is needed no more.
-        sys::give_code_back();
         match steps {
             Ok(steps) => {
                 if steps > 0 && !asked {
