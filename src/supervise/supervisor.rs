@@ -54,7 +54,7 @@ pub struct Supervisor<'a> {
     watchdog_at: Option<Instant>,
     extend_at: Option<Instant>,
     more_orphans: bool,
-    /// Nothing was done since memory was given back.
+    /// Nothing was done since the code was given back.
     rests: bool,
 }
 
@@ -254,7 +254,7 @@ impl<'a> Supervisor<'a> {
     fn rest(&mut self) {
         let is_quiet = self.machine.is_idle() && self.lives.len() == 1 && !self.is_stopping();
         if is_quiet && !self.rests {
-            sys::give_back();
+            sys::give_code_back();
             self.rests = true;
         }
     }

@@ -20,7 +20,7 @@ pub use capabilities::{Capabilities, Capability, CapabilitySet};
 pub use descriptors::{adopt, move_above, place};
 pub use dispositions::{default_disposition, reset_all, unblock_all};
 pub use keyring::leave_session_keyring;
-pub use memory::{give_back, lock_what_is_mapped};
+pub use memory::{give_code_back, lock_what_is_mapped};
 pub use process::{Forked, exit_now, fork};
 pub use random::random;
 pub use terminal_input::forbid_terminal_input;
