@@ -41,6 +41,7 @@ impl<'a> Operated<'a> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("site-{}-{number}", std::process::id());
+        bench.may_be_written();
         write_env(bench, site, &format!("SECRET_KEY={}\n", key(0)));
         let user = if Mode::current().is_root() { "user = \"{user}\"\n" } else { "" };
         let text = format!(
