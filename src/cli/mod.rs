@@ -6,7 +6,6 @@ mod definition;
 mod form;
 mod help;
 mod rotate_options;
-mod step;
 mod stop;
 
 use std::ffi::OsString;
@@ -17,10 +16,10 @@ use clap_complete::Shell;
 
 use crate::config::{AccountSpec, Overrides, SourceOption};
 
+pub use crate::keyring::Step;
 pub use definition::command;
 pub use form::Form;
 pub use rotate_options::RotateOptions;
-pub use step::Step;
 pub use stop::Stop;
 
 /// What to do.

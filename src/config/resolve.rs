@@ -171,7 +171,6 @@ fn read(file: &Path, warnings: &mut Vec<String>) -> Result<Raw, Error> {
     parse(text, file)
 }
 
-// merged: files::read
 fn contents(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<u8>, Error> {
     let contents = files::read(file, Rule::Config)?;
     warnings.extend(contents.warnings);

@@ -126,8 +126,6 @@ impl Trouble {
     }
 }
 
-// TEXT: what is said below is a guess until the messages are written.
-
 #[test]
 fn a_newcomer_that_exits_at_once() {
     let said = "before it was ready: exit code 5";
