@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::harness::load::{Connection, Load, Mix, Page};
@@ -205,6 +206,19 @@ fn a_pair_of_hand_overs_that_was_cut_in_half_is_completed() {
     operated.stop().expect_code(0);
 }
 
+/// The child that is held back by what this variable names. Others come and go before it is there:
+/// whether the command can be started is tried in a process of its own.
+#[track_caller]
+fn wait_for_held(operated: &Operated<'_>, name: &str) -> Pid {
+    let mut held = None;
+    eventually(name, || {
+        let children = operated.supervisor().child_pids();
+        held = children.into_iter().find(|child| proc::variable(*child, name).is_some());
+        held.is_some()
+    });
+    held.unwrap()
+}
+
 mod term {
     use super::*;
 
@@ -219,10 +233,6 @@ mod term {
         }
     }
 
-    fn wait_for_two(operated: &Operated<'_>) {
-        eventually("a second child", || operated.supervisor().child_pids().len() == 2);
-    }
-
     #[test]
     fn while_a_gate_is_asked() {
         let bench = Bench::new();
@@ -233,7 +243,7 @@ mod term {
         let operated = start(&bench, &site, &config);
         operated.write_env(&with(&format!("GATE={}", hold.path().display())));
         operated.supervisor().signal(Signal::SIGHUP);
-        wait_for_two(&operated);
+        wait_for_held(&operated, "GATE");
         ends_well(operated);
     }
 
@@ -245,7 +255,7 @@ mod term {
         let operated = start(&bench, &site, "");
         operated.write_env(&with(&format!("HOLD={}", hold.path().display())));
         operated.supervisor().signal(Signal::SIGHUP);
-        wait_for_two(&operated);
+        wait_for_held(&operated, "HOLD");
         ends_well(operated);
     }
 
@@ -297,9 +307,7 @@ fn the_serving_generation_dies_in_the_middle() {
     let first = operated.generation();
     operated.write_env(&with(&format!("HOLD={}", hold.path().display())));
     operated.supervisor().signal(Signal::SIGHUP);
-    eventually("a second child", || operated.supervisor().child_pids().len() == 2);
-    let children = operated.supervisor().child_pids();
-    let newcomer = *children.iter().find(|child| **child != first).unwrap();
+    let newcomer = wait_for_held(&operated, "HOLD");
     kill(first, Signal::SIGKILL).unwrap();
     let outcome = operated.into_running().wait().expect_code(137);
     outcome
