@@ -5,16 +5,24 @@ use std::time::Duration;
 
 use super::user::User;
 use super::{Fault, Figures, Kind, Tally};
-use crate::harness::Target;
+use crate::harness::{DEADLINE, Target, eventually_within};
 
 /// Logged-in users who click all the time, each one's clicks one after the other.
 #[derive(Debug)]
 pub struct Users {
     target: Target,
     tally: Arc<Tally>,
-    /// Goes up when every user shall use the token and take a new one.
-    renewals: Arc<AtomicUsize>,
+    renewals: Arc<Renewals>,
     hands: Vec<JoinHandle<Vec<User>>>,
+}
+
+/// Every user shall use the token and take a new one.
+#[derive(Debug, Default)]
+struct Renewals {
+    /// How often.
+    wanted: AtomicUsize,
+    /// How many hands are through with that, over all times.
+    done: AtomicUsize,
 }
 
 /// So many clicks at once. Fewer than there are users, so that the site's boot gets its share of
@@ -42,7 +50,7 @@ impl Users {
         });
         let groups: Vec<_> = groups.collect();
         let tally = Arc::new(Tally::new());
-        let renewals = Arc::new(AtomicUsize::new(0));
+        let renewals = Arc::new(Renewals::default());
         let hands = groups.into_iter().map(|users| {
             let target = target.clone();
             let (tally, renewals) = (Arc::clone(&tally), Arc::clone(&renewals));
@@ -52,9 +60,12 @@ impl Users {
     }
 
     /// Every user uses the token once and takes a new one: where more keys come than are kept, the
-    /// oldest token would be bad by right.
+    /// oldest token would be bad by right. Returns when all have: the next keys come at once.
+    #[track_caller]
     pub fn renew_tokens(&self) {
-        self.renewals.fetch_add(1, Ordering::Relaxed);
+        let wanted = self.renewals.wanted.fetch_add(1, Ordering::Relaxed) + 1;
+        let done = || self.renewals.done.load(Ordering::Relaxed) == wanted * HANDS;
+        eventually_within(4 * DEADLINE, "new tokens for everybody", done);
     }
 
     /// Waits for so many more clicks.
@@ -83,15 +94,10 @@ impl Drop for Users {
     }
 }
 
-fn click(
-    mut users: Vec<User>,
-    target: &Target,
-    tally: &Tally,
-    renewals: &AtomicUsize,
-) -> Vec<User> {
+fn click(mut users: Vec<User>, target: &Target, tally: &Tally, renewals: &Renewals) -> Vec<User> {
     let mut renewed = 0;
     while !tally.is_stopped() {
-        let wanted = renewals.load(Ordering::Relaxed);
+        let wanted = renewals.wanted.load(Ordering::Relaxed);
         for user in &mut users {
             if tally.is_stopped() {
                 break;
@@ -109,7 +115,10 @@ fn click(
                 tally.failed(Kind::User, fault);
             }
         }
-        renewed = wanted;
+        if renewed != wanted {
+            renewed = wanted;
+            renewals.done.fetch_add(1, Ordering::Relaxed);
+        }
     }
     users
 }
