@@ -11,6 +11,8 @@ pub enum Exit {
     Usage,
     /// No instance answers.
     Unavailable,
+    /// A store could not be reached: trying again may help.
+    Unreachable,
     /// Refused for permissions.
     Refused,
     /// Wrong configuration, an unknown user, a secret that breaks the schema: trying again cannot help.
@@ -27,6 +29,7 @@ impl Exit {
             Exit::Failure => 1,
             Exit::Usage => 64,
             Exit::Unavailable => 69,
+            Exit::Unreachable => 75,
             Exit::Refused => 77,
             Exit::Config => 78,
             Exit::CannotExecute => 126,

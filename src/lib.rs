@@ -22,6 +22,7 @@ pub mod users;
 pub mod files;
 pub mod config;
 pub mod account;
+pub mod helper;
 pub mod sources;
 pub mod schema;
 pub mod documents;

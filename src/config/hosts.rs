@@ -16,6 +16,7 @@ impl Hosts {
             | SourceKind::Directory { .. }
             | SourceKind::SystemdCredentials { .. }
             | SourceKind::Environment { .. } => Hosts::One,
+            SourceKind::Remote(_) => Hosts::Many,
         })
     }
 }

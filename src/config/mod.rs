@@ -14,6 +14,7 @@ mod overrides;
 mod raw;
 mod raw_keys;
 mod raw_source;
+mod remote;
 mod resolve;
 mod server_kind;
 mod settings;
@@ -31,6 +32,9 @@ pub use key_names::{KeyNames, known_name};
 pub use overrides::{Overrides, SourceOption};
 pub use raw::{Raw, RawListen, RawReady, RawReload, RawWatch, keys_known, parse};
 pub use raw_keys::RawKeys;
+pub use remote::{
+    AwsAccess, AwsParameters, AwsSecret, Engine, Remote, Vault, VaultAuth, VaultMethod,
+};
 pub use resolve::{log_settings, resolve};
 pub use server_kind::ServerKind;
 pub use settings::*;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::secrets::Name;
 
-use super::{Address, Hosts, ServerKind, Strategy};
+use super::{Address, Hosts, Remote, ServerKind, Strategy};
 
 #[derive(Debug)]
 pub struct Settings {
@@ -71,10 +71,20 @@ pub struct SourceSpec {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
-    EnvFile { path: PathBuf },
-    Directory { path: PathBuf },
-    SystemdCredentials { wanted: Credentials },
-    Environment { wanted: Inherited },
+    EnvFile {
+        path: PathBuf,
+    },
+    Directory {
+        path: PathBuf,
+    },
+    SystemdCredentials {
+        wanted: Credentials,
+    },
+    Environment {
+        wanted: Inherited,
+    },
+    /// Asked by the helper.
+    Remote(Box<Remote>),
 }
 
 impl fmt::Display for SourceKind {
@@ -84,6 +94,7 @@ impl fmt::Display for SourceKind {
             SourceKind::Directory { path } => write!(f, "directory '{}'", path.display()),
             SourceKind::SystemdCredentials { .. } => f.write_str("systemd's credentials"),
             SourceKind::Environment { .. } => f.write_str("the environment"),
+            SourceKind::Remote(remote) => remote.fmt(f),
         }
     }
 }

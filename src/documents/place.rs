@@ -48,6 +48,9 @@ impl Place {
                     "keep the key in an env file",
                 ));
             }
+            SourceKind::Remote(_) => {
+                return Err(refuse("that is not built yet", "keep the key in an env file"));
+            }
         };
         let names = OwnNames::of(&fields, &spec.selection, &quoted(&path))?;
         Ok(Place { path, names, encoding: fields.encoding })

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use crate::exit::Exit;
 use crate::files::{self, quoted};
+use crate::helper::Failure;
 use crate::secrets::Name;
 
 use super::env_file::SyntaxError;
@@ -36,12 +37,16 @@ pub enum Error {
         "no CREDENTIALS_DIRECTORY: the source systemd-credentials needs LoadCredential= or SetCredential= in the unit"
     )]
     NoCredentials,
+    /// The helper has said it in one line.
+    #[error("{}", .0.message)]
+    Remote(Failure),
 }
 
 impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Error::File(refusal) => refusal.exit(),
+            Error::Remote(failure) => failure.kind.exit(),
             Error::Syntax { .. }
             | Error::NotHeld { .. }
             | Error::NoVariableName { .. }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::config::{KeyNames, Keys, SourceKind, SourceSpec};
 use crate::files::{self, Rule, quoted};
+use crate::helper::{Failure, Kind};
 
 use super::gathered::Gathered;
 use super::selection::Picks;
@@ -63,6 +64,10 @@ fn gather(
             credentials::fetch(wanted, selection, credentials_directory)
         }
         SourceKind::Environment { wanted } => environment::fetch(wanted, selection, inherited),
+        SourceKind::Remote(remote) => {
+            let message = format!("{remote}: nobody has asked it");
+            Err(Error::Remote(Failure::new(Kind::Unreachable, message)))
+        }
     }
 }
 

@@ -225,6 +225,7 @@ fn env_file(source: &SourceSpec) -> Option<(&Path, &OsStr)> {
         SourceKind::EnvFile { path } => Some((path.parent()?, path.file_name()?)),
         SourceKind::Directory { .. }
         | SourceKind::SystemdCredentials { .. }
-        | SourceKind::Environment { .. } => None,
+        | SourceKind::Environment { .. }
+        | SourceKind::Remote(_) => None,
     }
 }

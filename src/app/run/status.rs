@@ -68,7 +68,8 @@ fn shown(kind: &SourceKind) -> SourceStatus {
         SourceKind::EnvFile { path } => whole(path),
         SourceKind::Directory { .. }
         | SourceKind::SystemdCredentials { .. }
-        | SourceKind::Environment { .. } => None,
+        | SourceKind::Environment { .. }
+        | SourceKind::Remote(_) => None,
     };
     SourceStatus { source: kind.to_string(), version: None, env_file }
 }

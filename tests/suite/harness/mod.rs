@@ -21,6 +21,7 @@ mod outcome;
 mod postgres;
 pub mod proc;
 mod running;
+mod store;
 mod supervisor;
 mod test_site;
 
@@ -38,6 +39,7 @@ pub use operated::Operated;
 pub use outcome::Outcome;
 pub use postgres::Postgres;
 pub use running::Running;
+pub use store::ask_store;
 pub use supervisor::Supervisor;
 pub use test_site::{Listen, Sessions, TestSite, Worker};
 

@@ -1,0 +1,57 @@
+//! keybearer-store: one job for keybearer, asked and answered on standard input, which is a socket. Then it
+//! ends, and its memory with it.
+
+#![forbid(unsafe_code)]
+
+mod deadline;
+mod dispatch;
+mod retry;
+
+#[cfg(feature = "aws")]
+mod aws;
+#[cfg(feature = "vault")]
+mod vault;
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+
+use keybearer::helper::{self, Answer, LONGEST, Request};
+use zeroize::Zeroizing;
+
+use deadline::Deadline;
+
+fn main() -> ExitCode {
+    match one_job() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn one_job() -> io::Result<()> {
+    let mut channel = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let request = receive(&mut channel)?;
+    let deadline = Deadline::after(request.within);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(dispatch::answer(request.work, deadline));
+    send(&mut channel, &answer)
+}
+
+fn receive(channel: &mut File) -> io::Result<Request> {
+    let mut length = [0; 8];
+    channel.read_exact(&mut length)?;
+    let length = usize::try_from(u64::from_be_bytes(length)).unwrap_or(usize::MAX);
+    if length > LONGEST {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut bytes = Zeroizing::new(vec![0; length]);
+    channel.read_exact(&mut bytes)?;
+    helper::decode_request(&bytes).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+fn send(channel: &mut File, answer: &Answer) -> io::Result<()> {
+    let bytes = helper::encode_answer(answer);
+    channel.write_all(&(bytes.len() as u64).to_be_bytes())?;
+    channel.write_all(&bytes)
+}

@@ -1,0 +1,128 @@
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::secrets::Name;
+
+/// A source that is asked over the network, as the config describes it. Both executables know this; only
+/// the helper acts on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remote {
+    AwsSecret(AwsSecret),
+    AwsParameters(AwsParameters),
+    Vault(Vault),
+}
+
+/// As messages show it: the store and what is asked for there.
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remote::AwsSecret(aws) => write!(f, "AWS secret '{}'", aws.secret),
+            Remote::AwsParameters(AwsParameters { path: Some(path), .. }) => {
+                write!(f, "AWS parameters under '{path}'")
+            }
+            Remote::AwsParameters(AwsParameters { names, .. }) => match &names[..] {
+                [name] => write!(f, "AWS parameter '{name}'"),
+                names => write!(f, "AWS parameters '{}'", names.join("', '")),
+            },
+            Remote::Vault(vault) => write!(f, "Vault '{}/{}'", vault.mount, vault.path),
+        }
+    }
+}
+
+/// How AWS is reached, and as whom.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AwsAccess {
+    pub region: Option<String>,
+    pub profile: Option<String>,
+    /// The ARN of a role to assume.
+    pub role: Option<String>,
+    pub external_id: Option<String>,
+    pub endpoint: Option<String>,
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `type = "aws-secrets-manager"`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AwsSecret {
+    /// A name or an ARN.
+    pub secret: String,
+    /// One field of the JSON document: what is there is the document, or with `variable` its value.
+    pub key: Option<String>,
+    /// `as`: the whole of a secret that is no JSON document is the value of this variable.
+    pub variable: Option<Name>,
+    /// AWSCURRENT where neither is given.
+    pub stage: Option<String>,
+    pub version: Option<String>,
+    pub access: AwsAccess,
+}
+
+/// `type = "aws-parameter-store"`: `path`, or `names`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AwsParameters {
+    pub path: Option<String>,
+    pub names: Vec<String>,
+    pub access: AwsAccess,
+}
+
+/// `type = "vault"`; OpenBao is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vault {
+    /// From the config, or VAULT_ADDR.
+    pub address: String,
+    pub mount: String,
+    pub path: String,
+    pub engine: Engine,
+    /// Of a KV 2 secret; None: the newest.
+    pub version: Option<u64>,
+    pub namespace: Option<String>,
+    pub ca_file: Option<PathBuf>,
+    pub client_cert: Option<PathBuf>,
+    pub client_key: Option<PathBuf>,
+    pub auth: VaultAuth,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Engine {
+    #[default]
+    Kv2,
+    Kv1,
+    /// Credentials made for whoever asks, under a lease.
+    Database,
+}
+
+/// `auth = { method = ..., ... }`. Files are read by keybearer, and what is in them goes to the helper.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VaultAuth {
+    pub method: VaultMethod,
+    /// Where the method is mounted, if elsewhere than usual.
+    pub mount: Option<String>,
+    pub role: Option<String>,
+    pub username: Option<String>,
+    /// The secret-id is a response-wrapping token.
+    pub wrapped: bool,
+    /// The value of X-Vault-AWS-IAM-Server-ID.
+    pub server_id: Option<String>,
+    /// Of STS, for the AWS method.
+    pub region: Option<String>,
+    pub role_id: Option<String>,
+    pub token_file: Option<PathBuf>,
+    pub role_id_file: Option<PathBuf>,
+    pub secret_id_file: Option<PathBuf>,
+    pub jwt_file: Option<PathBuf>,
+    pub password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum VaultMethod {
+    /// VAULT_TOKEN.
+    #[default]
+    Token,
+    TokenFile,
+    AppRole,
+    Kubernetes,
+    Jwt,
+    AwsIam,
+    Userpass,
+    /// The client certificate.
+    Cert,
+}

@@ -1,0 +1,42 @@
+use crate::exit::Exit;
+
+/// Why one source gave nothing, in one line that the helper made: what it names is the store, the secret,
+/// the cause and the mend, and never what the store said beside that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub kind: Kind,
+    /// Lower case, no full stop, no control character.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Trying again may help.
+    Unreachable,
+    /// The store said no.
+    Refused,
+    /// Nothing is there under that name, or it is not what was expected.
+    Wrong,
+    /// Somebody else has written it meanwhile.
+    Conflict,
+}
+
+impl Kind {
+    pub fn exit(self) -> Exit {
+        match self {
+            Kind::Unreachable => Exit::Unreachable,
+            Kind::Refused => Exit::Refused,
+            Kind::Wrong => Exit::Config,
+            Kind::Conflict => Exit::Failure,
+        }
+    }
+}
+
+impl Failure {
+    /// Whatever is in the text, it is one line.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Failure {
+        let message: String = message.into();
+        let message = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        Failure { kind, message }
+    }
+}
