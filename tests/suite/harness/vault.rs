@@ -256,7 +256,7 @@ impl VaultServer {
     /// A real server's CA is in KEYBEARER_TEST_VAULT_CACERT, unless the machine knows it.
     fn ca_of_whichever(&self) -> Option<PathBuf> {
         match &self.files {
-            Some(files) => Some(files.ca.clone()),
+            Some(_) => Some(self.ca().to_owned()),
             None => std::env::var_os("KEYBEARER_TEST_VAULT_CACERT").map(PathBuf::from),
         }
     }
@@ -317,11 +317,6 @@ impl VaultServer {
     #[track_caller]
     pub fn post(&self, path: &str, body: &Value) -> Value {
         self.said("POST", path, &[], body)
-    }
-
-    #[track_caller]
-    pub fn delete(&self, path: &str) -> Value {
-        self.said("DELETE", path, &[], &Value::Null)
     }
 
     /// The answer's response-wrapping token.

@@ -90,6 +90,9 @@ fn what_will_not_change_fails_at_once() {
         expect_failure(&server, result, kind, &format!("{at} {said}"));
         assert_eq!(server.requests().len(), 1);
     }
+    server.no_fault();
+    server.seed("p", &[("A", "1")]);
+    assert_eq!(shown(&fetch(server.source("secret", "p")).unwrap().entries), [("A", "1")]);
 }
 
 #[test]

@@ -59,13 +59,19 @@ fn a_lease_is_promised_for_no_longer_than_its_token() {
     let creds: (&str, &[&str]) = ("database/creds/site", &["read"]);
     let asked = |more| {
         let token = server.token(&more, &[creds]);
-        fetch(source(&server).with(Credential::Token, &token)).unwrap().lease.unwrap()
+        let got = fetch(source(&server).with(Credential::Token, &token)).unwrap();
+        (token, got.lease.unwrap())
     };
     // What can be renewed is renewed for its sake.
-    let lease = asked(json!({ "period": "1000s" }));
-    assert_eq!((lease.seconds, lease.renewable), (1000, true));
-    let lease = asked(json!({ "ttl": "50s", "explicit_max_ttl": "60s" }));
-    assert!((45..=60).contains(&lease.seconds) && !lease.renewable, "{lease:?}");
+    let (_, lease) = asked(json!({ "period": "1000s" }));
+    assert!((990..=1000).contains(&lease.seconds) && lease.renewable, "{lease:?}");
+    let (token, lease) = asked(json!({ "ttl": "12s", "explicit_max_ttl": "12s" }));
+    assert!(lease.seconds <= 12 && lease.renewable, "{lease:?}");
+    eventually("the end of the token's longest life is told", || {
+        let renewed = renew(source(&server).with(Credential::Token, &token), &lease).unwrap();
+        assert!(renewed.seconds <= 12);
+        !renewed.renewable
+    });
 }
 
 #[test]

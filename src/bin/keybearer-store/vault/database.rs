@@ -74,10 +74,14 @@ pub async fn renew(held: &Held, session: &mut Session<'_>) -> Result<Lease, Fail
     Ok(bounded(lease, session))
 }
 
-/// A lease ends with the token that asked for it: what is longer than that is no promise.
+/// A lease ends with the token that asked for it: what is longer than that is no promise. And where the
+/// token nears the end of its longest life, so does the lease.
 fn bounded(lease: Lease, session: &Session<'_>) -> Lease {
-    match session.left() {
-        Some(left) if left < lease.seconds => Lease { seconds: left, renewable: false, ..lease },
+    let token = session.token();
+    match token.left() {
+        Some(left) if left < lease.seconds => {
+            Lease { seconds: left, renewable: lease.renewable && token.is_whole(), ..lease }
+        }
         _ => lease,
     }
 }

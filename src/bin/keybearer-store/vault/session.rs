@@ -11,7 +11,7 @@ use super::client::Client;
 use super::login;
 use super::reply::Reply;
 use super::state::State;
-use super::token::{Origin, Token};
+use super::token::{Origin, Token, end_of};
 use crate::deadline::Deadline;
 
 /// A store, and the token that opens it: given, kept from the helper before, or got by a login.
@@ -87,9 +87,9 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What is left of the token's time, in seconds; None: it does not end.
-    pub fn left(&self) -> Option<u64> {
-        self.token.left()
+    /// What hangs on it.
+    pub fn token(&self) -> &Token {
+        &self.token
     }
 
     /// A token that nobody is told of is given back.
@@ -161,9 +161,9 @@ async fn renewed(client: &Client, token: &mut Token) -> Result<bool, Failure> {
     if !reply.is_good() {
         return Ok(false);
     }
-    let lease = token.lease;
     let new = Token::of_auth(client, &reply, token.origin)?;
     // Near its end it is given for less than at first; a third is a third of the whole.
-    *token = Token { lease: lease.max(new.lease), ..new };
+    let lease = token.lease.max(new.lease);
+    *token = Token { lease, ends: end_of(lease, new.lease), ..new };
     Ok(true)
 }

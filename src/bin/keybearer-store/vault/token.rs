@@ -37,7 +37,7 @@ impl Token {
         let lease = reply::number(&auth, "lease_duration").unwrap_or(0);
         Ok(Token {
             value: Secret::new(std::mem::take(&mut *value)),
-            ends: end_of(lease),
+            ends: end_of(lease, lease),
             lease,
             renewable: reply::truth(&auth, "renewable"),
             origin,
@@ -46,8 +46,8 @@ impl Token {
 
     /// What it says of itself.
     pub fn learn(&mut self, about: &Object<'_>) {
-        self.ends = reply::number(about, "ttl").and_then(end_of);
         self.lease = reply::number(about, "creation_ttl").unwrap_or(0);
+        self.ends = end_of(self.lease, reply::number(about, "ttl").unwrap_or(0));
         self.renewable = reply::truth(about, "renewable");
     }
 
@@ -57,13 +57,18 @@ impl Token {
         Some(left.as_secs())
     }
 
+    /// Whether a renewal still gives what it was given for at first. A second or two goes by on the way.
+    pub fn is_whole(&self) -> bool {
+        self.renewable && self.left().is_none_or(|left| left + 2 >= self.lease)
+    }
+
     /// Less than a third of its time, or less than what hangs on it needs.
     pub fn is_short(&self, needed: u64) -> bool {
         self.left().is_some_and(|left| left < (self.lease / 3).max(needed))
     }
 }
 
-/// A token that never ends has a time of 0.
-pub fn end_of(seconds: u64) -> Option<SystemTime> {
-    (seconds > 0).then(|| SystemTime::now() + Duration::from_secs(seconds))
+/// A token that was given for no time never ends; but one may have no time left.
+pub fn end_of(lease: u64, left: u64) -> Option<SystemTime> {
+    (lease > 0).then(|| SystemTime::now() + Duration::from_secs(left))
 }
