@@ -52,6 +52,9 @@ class KV2:
 
     def handle(self, request):
         what, _, path = request.rest.partition("/")
+        if what == "config" and request.method == "GET":
+            request.need("read")
+            return 200, answer(data={"cas_required": False, "delete_version_after": "0s", "max_versions": 0})
         handlers = {
             "data": self.data,
             "metadata": self.metadata,

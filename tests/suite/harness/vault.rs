@@ -376,6 +376,7 @@ impl VaultServer {
             "--write-out",
             "\n%{http_code}",
         ]);
+        curl.args(["--header", "X-Vault-Request: true"]);
         if let Some(ca) = self.ca_of_whichever() {
             curl.arg("--cacert").arg(ca);
         }

@@ -22,7 +22,7 @@ fn credentials_come_with_a_lease_that_is_renewed_and_revoked() {
     assert_eq!(names, ["password", "username"]);
     let lease = got.lease.unwrap();
     assert_eq!((lease.seconds, lease.renewable, got.version), (100, true, None));
-    assert_eq!(server.leases(), [lease.id.clone()]);
+    assert_eq!(server.leases(), [&*lease.id]);
     assert_eq!(look(source(&server)), Ok(None));
     let renewed = renew(source(&server), &lease).unwrap();
     assert_eq!((renewed.seconds, renewed.renewable, &renewed.id), (100, true, &lease.id));
