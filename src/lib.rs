@@ -23,6 +23,7 @@ pub mod files;
 pub mod config;
 pub mod account;
 pub mod helper;
+pub mod stores;
 pub mod sources;
 pub mod schema;
 pub mod documents;

@@ -12,6 +12,29 @@ pub enum Remote {
     Vault(Vault),
 }
 
+impl Remote {
+    /// What two configs that mean the same thing have in common, as far as a config says.
+    pub fn identity(&self) -> String {
+        match self {
+            Remote::AwsSecret(aws) => {
+                let region = aws.access.region.as_deref().unwrap_or_default();
+                format!("aws-secret:{region}:{}", aws.secret)
+            }
+            Remote::AwsParameters(aws) => {
+                let region = aws.access.region.as_deref().unwrap_or_default();
+                let path = aws.path.iter().chain(&aws.names).map(String::as_str);
+                format!("aws-parameters:{region}:{}", path.collect::<Vec<_>>().join(","))
+            }
+            Remote::Vault(vault) => {
+                let address = vault.address.trim_end_matches('/');
+                let namespace = vault.namespace.as_deref().unwrap_or_default().trim_matches('/');
+                let (mount, path) = (vault.mount.trim_matches('/'), vault.path.trim_matches('/'));
+                format!("vault:{address}:{namespace}:{mount}/{path}")
+            }
+        }
+    }
+}
+
 /// As messages show it: the store and what is asked for there.
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,6 +28,7 @@ pub struct Settings {
     pub server: Option<ServerKind>,
     pub ready: Ready,
     pub fetch_within: Duration,
+    pub helper_user: Option<String>,
     /// `[django] manage`
     pub manage: Option<Vec<OsString>>,
     pub keys: Keys,

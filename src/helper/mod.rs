@@ -11,6 +11,8 @@ mod request;
 #[cfg(test)]
 mod tests;
 mod wire;
+mod stub;
+pub use stub::*;
 
 pub use answer::{Answer, Got, Lease, Written};
 pub use failure::{Failure, Kind};

@@ -5,9 +5,12 @@
 
 mod asked;
 mod error;
+mod leases;
 mod memory;
+// One type per file, and the file named after it.
+#[allow(clippy::module_inception)]
 mod stores;
 
 pub use asked::Asked;
 pub use error::Error;
-pub use stores::{Interrupt, Stores};
+pub use stores::{Interrupt, Stores, revoked};

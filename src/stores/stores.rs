@@ -1,20 +1,24 @@
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
-    self, Answer, Change, Executable, Job, Request, SourceRequest, User, Work, Write, Written,
+    self, Answer, Change, Executable, Failure, Held, Job, Kind, Lease, Request, SourceRequest,
+    User, Work, Write, Written,
 };
 
+use super::leases::{Due, Kept, Leases};
 use super::memory::Memory;
 use super::{Asked, Error};
+
+const REVOKING: Duration = Duration::from_secs(10);
 
 /// Somebody may want the end while a store is waited for.
 pub trait Interrupt {
@@ -34,6 +38,12 @@ pub struct Stores {
     keys: Vec<KeyNames>,
     history: bool,
     memory: RefCell<Memory>,
+    leases: RefCell<Leases>,
+    /// What a fetch that is under way need not ask for.
+    reused: RefCell<Asked>,
+    renewing: RefCell<Vec<String>>,
+    /// Variables of keybearer's own environment that were given to the stores.
+    used: RefCell<BTreeMap<usize, Vec<String>>>,
     interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
 }
 
@@ -64,6 +74,10 @@ impl Stores {
             keys: KeyNames::candidates(&settings.keys),
             history: settings.keys.history,
             memory: RefCell::default(),
+            leases: RefCell::default(),
+            reused: RefCell::default(),
+            renewing: RefCell::default(),
+            used: RefCell::default(),
             interrupt: RefCell::default(),
             sources,
         })))
@@ -76,27 +90,45 @@ impl Stores {
 
     /// Asks all of them, and waits.
     pub fn fetch(&self) -> Result<Asked, Error> {
-        self.fetched(self.run(self.start_fetch()?)?)
+        let answer = self.run(self.start_fetch()?)?;
+        self.fetched(answer)
     }
 
-    /// The same for one who cannot wait: what comes of it goes to `fetched`.
+    /// The same for one who cannot wait: what comes of it goes to `fetched`. Credentials under a lease
+    /// that goes on are not made anew.
     pub fn start_fetch(&self) -> Result<Job, Error> {
-        let requests = self.sources.iter().map(|(origin, _)| self.request(*origin));
-        self.start(Work::Fetch(requests.collect::<Result<_, _>>()?))
+        let now = Instant::now();
+        let mut asked = Asked::default();
+        let mut requests = Vec::new();
+        for (origin, _) in &self.sources {
+            match self.leases.borrow().reused(*origin, now) {
+                Some(got) => drop(asked.0.insert(*origin, got)),
+                None => requests.push(self.request(*origin)?),
+            }
+        }
+        *self.reused.borrow_mut() = asked;
+        self.start(Work::Fetch(requests))
     }
 
     pub fn fetched(&self, answer: Answer) -> Result<Asked, Error> {
+        let mut asked = self.reused.take();
         let Answer::Fetched(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
-        if results.len() != self.sources.len() {
+        let wanted: Vec<usize> = self
+            .sources
+            .iter()
+            .map(|(origin, _)| *origin)
+            .filter(|origin| asked.of(*origin).is_none())
+            .collect();
+        if results.len() != wanted.len() {
             return Err(Error::OtherAnswer);
         }
-        let mut asked = Asked::default();
         let mut failures = Vec::new();
-        for ((origin, _), result) in self.sources.iter().zip(results) {
+        for (origin, result) in wanted.iter().zip(results) {
             match result {
                 Ok(mut got) => {
                     self.memory.borrow_mut().note(*origin, &got);
-                    got.used.extend(self.used(*origin)?);
+                    self.leases.borrow_mut().note(*origin, &got, Instant::now());
+                    got.used.extend(self.used.borrow().get(origin).into_iter().flatten().cloned());
                     asked.0.insert(*origin, got);
                 }
                 Err(failure) => failures.push(failure),
@@ -174,10 +206,83 @@ impl Stores {
 
     pub fn written(&self, origin: usize, answer: Answer) -> Result<String, Error> {
         let Answer::Written(result) = expected(answer)? else { return Err(Error::OtherAnswer) };
-        let Written { version, state } =
-            result.map_err(|failure| Error::Failed(vec![failure]))?;
+        let Written { version, state } = result.map_err(|failure| Error::Failed(vec![failure]))?;
         self.memory.borrow_mut().note_state(origin, state);
         Ok(version)
+    }
+
+    /// When a lease has to be looked after.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.leases.borrow().deadline()
+    }
+
+    /// The leases of what was fetched last.
+    pub fn leases(&self) -> BTreeSet<String> {
+        self.leases.borrow().ids()
+    }
+
+    /// The leases whose time it is are renewed. True beside it: one of them has to be replaced.
+    pub fn start_renewals(&self, now: Instant) -> Result<(Option<Job>, bool), Error> {
+        let Due { renew, replace } = self.leases.borrow_mut().due(now);
+        let held: Vec<Held> = {
+            let leases = self.leases.borrow();
+            let due = leases.all().filter(|kept| renew.contains(&kept.id));
+            due.map(|kept| self.held(kept)).collect::<Result<_, _>>()?
+        };
+        *self.renewing.borrow_mut() = held.iter().map(|held| held.id.clone()).collect();
+        let job = match held.is_empty() {
+            true => None,
+            false => Some(self.start(Work::Renew(held))?),
+        };
+        Ok((job, replace))
+    }
+
+    /// Whether any has to be replaced, with why, where that is not its time alone.
+    pub fn renewed(&self, answer: Result<Answer, helper::Error>) -> (bool, Vec<String>) {
+        let ids = self.renewing.take();
+        let results: Vec<Result<Lease, Failure>> = match answer {
+            Ok(Answer::Renewed(results)) if results.len() == ids.len() => results,
+            Ok(_) => failed_each(&ids, &Error::OtherAnswer.to_string()),
+            Err(error) => failed_each(&ids, &error.to_string()),
+        };
+        let now = Instant::now();
+        let mut replace = false;
+        let mut why = Vec::new();
+        for (id, result) in ids.iter().zip(&results) {
+            replace |= self.leases.borrow_mut().renewed(id, result, now);
+            if let Err(failure) = result {
+                why.push(failure.message.clone());
+            }
+        }
+        (replace, why)
+    }
+
+    /// Ends the leases that neither what runs nor what was fetched last has.
+    pub fn start_revoking(&self, in_use: &BTreeSet<String>) -> Result<Option<Job>, Error> {
+        let unused = self.leases.borrow_mut().take_unused(in_use);
+        self.revoke(&unused)
+    }
+
+    /// Ends all of them, and waits: nobody is left who uses one. A word where that did not work.
+    pub fn revoke_all(&self) -> Result<(), Error> {
+        let all = self.leases.borrow_mut().take_all();
+        match self.revoke(&all)? {
+            None => Ok(()),
+            Some(job) => revoked(self.run(job)?),
+        }
+    }
+
+    fn revoke(&self, leases: &[Kept]) -> Result<Option<Job>, Error> {
+        if leases.is_empty() {
+            return Ok(None);
+        }
+        let held = leases.iter().map(|kept| self.held(kept)).collect::<Result<_, _>>()?;
+        self.start(Work::Revoke(held)).map(Some)
+    }
+
+    fn held(&self, kept: &Kept) -> Result<Held, Error> {
+        let source = self.request(kept.origin)?;
+        Ok(Held { source, id: kept.id.clone(), seconds: kept.seconds })
     }
 
     /// As it was when it was asked last.
@@ -195,34 +300,43 @@ impl Stores {
         Some((spec, remote(spec)?))
     }
 
-    fn used(&self, origin: usize) -> Result<Vec<String>, Error> {
-        let Some((_, remote)) = self.spec(origin) else { return Ok(Vec::new()) };
-        Ok(helper::used_variables(remote, &self.inherited))
-    }
-
     fn request(&self, origin: usize) -> Result<SourceRequest, Error> {
         // An origin is an index of these very sources.
         let (spec, remote) = self.spec(origin).ok_or(Error::OtherAnswer)?;
-        let credentials = helper::read_credentials(remote, &self.inherited)?;
+        let (credentials, used) = helper::read_credentials(remote, &self.inherited)?;
+        self.used.borrow_mut().insert(origin, used);
         let own = |names: &KeyNames| spec.selection.own_name(&names.current).to_owned();
         let history = match self.history {
             true => self.keys.iter().map(own).collect(),
             false => Vec::new(),
         };
-        let state = self.memory.borrow().of(origin).and_then(|known| known.state.as_ref()?.duplicate().into());
+        let memory = self.memory.borrow();
+        let state = memory.of(origin).and_then(|known| Some(known.state.as_ref()?.duplicate()));
         Ok(SourceRequest { remote: remote.clone(), credentials, state, history })
     }
 
     fn start(&self, work: Work) -> Result<Job, Error> {
-        let request = Request { within: self.within, work };
+        // Somebody who wants the end waits for no store that is away: a lease ends by itself.
+        let within = match work {
+            Work::Revoke(_) => self.within.min(REVOKING),
+            _ => self.within,
+        };
+        let request = Request { within, work };
         Ok(Job::start(&self.executable, &self.user, &self.variables, &request)?)
     }
 
     fn run(&self, job: Job) -> Result<Answer, Error> {
         let interrupt = self.interrupt.borrow().clone();
-        let came = || interrupt.as_ref().and_then(|interrupt| interrupt.came());
+        // A signal is told once.
+        let came = Cell::new(None);
+        let has_come = || {
+            if came.get().is_none() {
+                came.set(interrupt.as_ref().and_then(|interrupt| interrupt.came()));
+            }
+            came.get().is_some()
+        };
         let descriptor = interrupt.as_ref().map(|interrupt| interrupt.descriptor());
-        job.run(&|| came().is_some(), descriptor).map_err(|error| match came() {
+        job.run(&has_come, descriptor).map_err(|error| match came.get() {
             Some(signal) => Error::Interrupted(signal),
             None => error.into(),
         })
@@ -240,6 +354,17 @@ fn remote(spec: &SourceSpec) -> Option<&Remote> {
         SourceKind::Remote(remote) => Some(remote),
         _ => None,
     }
+}
+
+/// What came of ending leases.
+pub fn revoked(answer: Answer) -> Result<(), Error> {
+    let Answer::Revoked(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
+    let failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
+    if failures.is_empty() { Ok(()) } else { Err(Error::Failed(failures)) }
+}
+
+fn failed_each(ids: &[String], message: &str) -> Vec<Result<Lease, Failure>> {
+    ids.iter().map(|_| Err(Failure::new(Kind::Unreachable, message))).collect()
 }
 
 fn expected(answer: Answer) -> Result<Answer, Error> {

@@ -6,6 +6,7 @@ mod fetching;
 mod gating;
 mod handing;
 mod known;
+mod leasing;
 mod private;
 mod result;
 mod round;
@@ -13,12 +14,15 @@ mod saying;
 mod site;
 mod standing;
 mod status;
+mod storing;
 mod upkeep;
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::error::Error;
 use super::fetch::{self, Locked};
+use super::leases::Returned;
 use super::prepare::Prepared;
 use crate::config::{Overrides, Strategy};
 use crate::control::Control;
@@ -27,6 +31,7 @@ use crate::instance::Instance;
 use crate::launch::{self, Received, Sockets};
 use crate::log;
 use crate::server;
+use crate::stores;
 use crate::supervise::{Rules, Signals, Supervisor, Surroundings, Systemd, Terminal, Watch};
 
 use private::Privates;
@@ -39,9 +44,13 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     let received = Received::take(&inherited)?;
     // Before anything slow begins: an early TERM must not be lost, and must not kill.
     let signals = Signals::take().map_err(|error| kernel("cannot take signals", error))?;
+    let signals = Rc::new(signals);
     let prepared = Prepared::from(overrides, inherited)?;
     prepared.require_command()?;
     prepared.account.require_kill()?;
+
+    // Dropped after the site, when nothing runs any more.
+    let _returned = Returned::at_the_end(prepared.stores.as_ref());
 
     let settings = &prepared.settings;
     let systemd = Systemd::from(&prepared.inherited);
@@ -60,6 +69,9 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
 
     let (watch, warnings) = Watch::new(&settings.watch, &settings.sources, Instant::now());
     warnings.iter().for_each(log::warning);
+    if let Some(stores) = &prepared.stores {
+        stores.listen_to(Rc::clone(&signals) as Rc<dyn stores::Interrupt>);
+    }
     let (wanted, warnings) = fetch::quietly(&prepared);
     let mut saying = Saying::default();
     saying.say(warnings);

@@ -50,7 +50,12 @@ impl Site<'_> {
             document_key: self.document.as_ref().and_then(|known| known.key_name.clone()),
             config: settings.config_file.as_deref().and_then(whole),
             schema: schema.and_then(whole),
-            sources: settings.sources.iter().map(|source| shown(&source.kind)).collect(),
+            sources: settings
+                .sources
+                .iter()
+                .enumerate()
+                .map(|(at, s)| self.shown(at, &s.kind))
+                .collect(),
             hand_overs_ok: self.standing.hand_overs_ok,
             hand_overs_failed: self.standing.hand_overs_failed,
             last: self.standing.last.clone(),
@@ -61,17 +66,18 @@ impl Site<'_> {
             addresses: self.sockets.addresses().into_iter().map(str::to_owned).collect(),
         }
     }
-}
 
-fn shown(kind: &SourceKind) -> SourceStatus {
-    let env_file = match kind {
-        SourceKind::EnvFile { path } => whole(path),
-        SourceKind::Directory { .. }
-        | SourceKind::SystemdCredentials { .. }
-        | SourceKind::Environment { .. }
-        | SourceKind::Remote(_) => None,
-    };
-    SourceStatus { source: kind.to_string(), version: None, env_file }
+    fn shown(&self, origin: usize, kind: &SourceKind) -> SourceStatus {
+        let env_file = match kind {
+            SourceKind::EnvFile { path } => whole(path),
+            SourceKind::Directory { .. }
+            | SourceKind::SystemdCredentials { .. }
+            | SourceKind::Environment { .. }
+            | SourceKind::Remote(_) => None,
+        };
+        let version = self.prepared.stores.as_ref().and_then(|stores| stores.version(origin));
+        SourceStatus { source: kind.to_string(), version, env_file }
+    }
 }
 
 /// For somebody who is in another directory.
