@@ -53,6 +53,10 @@ impl Leases {
         Some(Got { entries, ..Got::default() })
     }
 
+    pub fn left(&self, origin: usize, now: Instant) -> Option<Duration> {
+        Some(self.newest(origin)?.ends_at.saturating_duration_since(now))
+    }
+
     fn newest(&self, origin: usize) -> Option<&Kept> {
         self.0.iter().rev().find(|kept| kept.origin == origin)
     }

@@ -211,6 +211,11 @@ impl Stores {
         Ok(version)
     }
 
+    /// Of what was fetched last.
+    pub fn lease_left(&self, origin: usize) -> Option<Duration> {
+        self.leases.borrow().left(origin, Instant::now())
+    }
+
     /// When a lease has to be looked after.
     pub fn deadline(&self) -> Option<Instant> {
         self.leases.borrow().deadline()

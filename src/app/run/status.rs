@@ -6,6 +6,7 @@ use super::site::Site;
 use crate::config::{SchemaChoice, SourceKind};
 use crate::control::{Carried, KeyStatus, SourceStatus, State, Status};
 use crate::environment::Environment;
+use crate::moment::Moment;
 
 impl Site<'_> {
     /// What `keybearer status` shows. It holds no secret.
@@ -75,8 +76,14 @@ impl Site<'_> {
             | SourceKind::Environment { .. }
             | SourceKind::Remote(_) => None,
         };
-        let version = self.prepared.stores.as_ref().and_then(|stores| stores.version(origin));
-        SourceStatus { source: kind.to_string(), version, env_file }
+        let stores = self.prepared.stores.as_ref();
+        let left = stores.and_then(|stores| stores.lease_left(origin));
+        SourceStatus {
+            source: kind.to_string(),
+            version: stores.and_then(|stores| stores.version(origin)),
+            lease_until: left.map(|left| Moment::now() + left),
+            env_file,
+        }
     }
 }
 
