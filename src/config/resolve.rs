@@ -98,6 +98,7 @@ fn resolve_in(
             liveness: raw.ready.liveness.unwrap_or(false),
         },
         fetch_within: raw.fetch_within.unwrap_or(Duration::from_secs(30)),
+        helper_user: raw.helper_user,
         manage: raw.manage,
         keys,
         reload: Reload {
