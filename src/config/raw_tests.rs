@@ -198,7 +198,7 @@ fn unknown_keys_are_refused_where_they_stand() {
         ),
         ("[redy]\n", "1:2: unknown key 'redy'; did you mean 'ready'?"),
         ("[cache]\nx = 1", "1:2: unknown key 'cache'"),
-        ("helper-user = \"x\"", "1:1: unknown key 'helper-user'"),
+        ("helper-usr = \"x\"", "1:1: unknown key 'helper-usr'; did you mean 'helper-user'?"),
         ("\"a\\nb\" = 1", "1:1: unknown key 'a\\nb'"),
         ("user = \"ä\"; canary", "1:11: unexpected key or value, expected newline, '#'"),
         (

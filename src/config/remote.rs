@@ -149,3 +149,16 @@ pub enum VaultMethod {
     /// The client certificate.
     Cert,
 }
+
+impl VaultMethod {
+    pub const WORDS: &[(&str, VaultMethod)] = &[
+        ("token", VaultMethod::Token),
+        ("token-file", VaultMethod::TokenFile),
+        ("approle", VaultMethod::AppRole),
+        ("kubernetes", VaultMethod::Kubernetes),
+        ("jwt", VaultMethod::Jwt),
+        ("aws-iam", VaultMethod::AwsIam),
+        ("userpass", VaultMethod::Userpass),
+        ("cert", VaultMethod::Cert),
+    ];
+}

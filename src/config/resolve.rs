@@ -97,8 +97,8 @@ fn resolve_in(
             settle: raw.ready.settle.unwrap_or(Duration::from_secs(3)),
             liveness: raw.ready.liveness.unwrap_or(false),
         },
-        helper_user: None,
         fetch_within: raw.fetch_within.unwrap_or(Duration::from_secs(30)),
+        helper_user: raw.helper_user,
         manage: raw.manage,
         keys,
         reload: Reload {

@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod credential_error;
+mod credentials;
 mod failure;
 mod forms;
 mod message;
@@ -15,6 +17,8 @@ mod stub;
 pub use stub::*;
 
 pub use answer::{Answer, Got, Lease, Written};
+pub use credential_error::CredentialError;
+pub use credentials::{Supplied, credential_files, read_credentials, variables};
 pub use failure::{Failure, Kind};
 pub use message::{
     LONGEST, Malformed, VERSION, decode_answer, decode_request, encode_answer, encode_request,

@@ -63,20 +63,3 @@ impl Error {
         Exit::Failure
     }
 }
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct CredentialError;
-impl CredentialError {
-    pub fn exit(&self) -> Exit {
-        Exit::Failure
-    }
-}
-pub fn variables(_: &[&Remote], _: &BTreeMap<OsString, OsString>) -> Vec<(OsString, OsString)> {
-    Vec::new()
-}
-pub fn read_credentials(
-    _: &Remote,
-    _: &BTreeMap<OsString, OsString>,
-) -> Result<(Vec<(Credential, Secret)>, Vec<String>), CredentialError> {
-    Err(CredentialError)
-}

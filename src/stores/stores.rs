@@ -42,8 +42,9 @@ pub struct Stores {
     /// What a fetch that is under way need not ask for.
     reused: RefCell<Asked>,
     renewing: RefCell<Vec<String>>,
-    /// Variables of keybearer's own environment that were given to the stores.
-    used: RefCell<BTreeMap<usize, Vec<String>>>,
+    /// Variables of keybearer's own environment that were given to each store, and what there is to warn
+    /// of.
+    supplied: RefCell<BTreeMap<usize, (Vec<String>, Vec<String>)>>,
     interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
 }
 
@@ -77,7 +78,7 @@ impl Stores {
             leases: RefCell::default(),
             reused: RefCell::default(),
             renewing: RefCell::default(),
-            used: RefCell::default(),
+            supplied: RefCell::default(),
             interrupt: RefCell::default(),
             sources,
         })))
@@ -128,7 +129,10 @@ impl Stores {
                 Ok(mut got) => {
                     self.memory.borrow_mut().note(*origin, &got);
                     self.leases.borrow_mut().note(*origin, &got, Instant::now());
-                    got.used.extend(self.used.borrow().get(origin).into_iter().flatten().cloned());
+                    if let Some((used, warnings)) = self.supplied.borrow().get(origin) {
+                        got.used.extend_from_slice(used);
+                        got.warnings.extend_from_slice(warnings);
+                    }
                     asked.0.insert(*origin, got);
                 }
                 Err(failure) => failures.push(failure),
@@ -308,8 +312,9 @@ impl Stores {
     fn request(&self, origin: usize) -> Result<SourceRequest, Error> {
         // An origin is an index of these very sources.
         let (spec, remote) = self.spec(origin).ok_or(Error::OtherAnswer)?;
-        let (credentials, used) = helper::read_credentials(remote, &self.inherited)?;
-        self.used.borrow_mut().insert(origin, used);
+        let Supplied { credentials, used, warnings } =
+            helper::read_credentials(remote, &self.inherited)?;
+        self.supplied.borrow_mut().insert(origin, (used, warnings));
         let own = |names: &KeyNames| spec.selection.own_name(&names.current).to_owned();
         let history = match self.history {
             true => self.keys.iter().map(own).collect(),
