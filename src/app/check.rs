@@ -47,7 +47,8 @@ fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
         report.take(Area::Account, account.require_kill().map_err(Error::from));
         examine_sockets(&mut report, &settings, account, &inherited);
     }
-    launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
+    crate::privileges::shed()
+        .map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
 
     let validated = schema
         .as_ref()
