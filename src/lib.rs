@@ -22,6 +22,7 @@ pub mod users;
 pub mod files;
 pub mod config;
 pub mod account;
+pub mod privileges;
 pub mod helper;
 pub mod stores;
 pub mod sources;

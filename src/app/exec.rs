@@ -21,7 +21,8 @@ fn become_command(overrides: Overrides) -> Result<Infallible, Error> {
     let prepared = Prepared::from(overrides, inherited)?;
     prepared.require_command()?;
     let sockets = Sockets::new(received, &prepared.account);
-    launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
+    crate::privileges::shed()
+        .map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
     // Not locked in memory: nothing stays behind that could be swapped out.
     let environment = fetch::at_start(fetch::wanted(&prepared)?, &prepared.settings);
     if prepared.stores.as_ref().is_some_and(|stores| !stores.leases().is_empty()) {

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
     self, Answer, Change, Executable, Failure, Held, Job, Kind, Lease, Request, SourceRequest,
-    User, Work, Write, Written,
+    Supplied, User, Work, Write, Written,
 };
 
 use super::leases::{Due, Kept, Leases};

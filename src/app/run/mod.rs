@@ -28,7 +28,7 @@ use crate::config::{Overrides, Strategy};
 use crate::control::Control;
 use crate::environment;
 use crate::instance::Instance;
-use crate::launch::{self, Received, Sockets};
+use crate::launch::{Received, Sockets};
 use crate::log;
 use crate::server;
 use crate::stores;
@@ -64,7 +64,7 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     let control = open_control(&instance);
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
-    launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
+    crate::privileges::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
     ended_early(&signals)?;
 
     let (watch, warnings) = Watch::new(&settings.watch, &settings.sources, Instant::now());
