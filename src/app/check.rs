@@ -52,7 +52,7 @@ fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
     let stores = Stores::open(&settings, &inherited).map_err(Error::from);
     let stores = report.take(Area::Secrets, stores);
     let _returned = Returned::at_the_end(stores.as_ref().and_then(Option::as_ref));
-    privileges::shed()
+    crate::privileges::shed()
         .map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
 
     let validated = schema.as_ref().zip(stores.as_ref()).and_then(|(schema, stores)| {
