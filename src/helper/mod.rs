@@ -13,8 +13,6 @@ mod request;
 #[cfg(test)]
 mod tests;
 mod wire;
-mod stub;
-pub use stub::*;
 
 pub use answer::{Answer, Got, Lease, Written};
 pub use credential_error::CredentialError;
