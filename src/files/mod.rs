@@ -35,6 +35,7 @@ pub use rule::Rule;
 pub use shown::{command_word, quoted};
 pub use unwritten::Unwritten;
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use way::Way;
@@ -49,6 +50,12 @@ pub fn read(path: &Path, rule: Rule) -> Result<Contents, Refusal> {
         warnings.push(format!("{} is readable by others, accepted on a tmpfs only", quoted(path)));
     }
     Ok(Contents { bytes, warnings })
+}
+
+/// Opens and judges a program, to be started from the descriptor.
+pub fn open_executable(path: &Path) -> Result<OwnedFd, Refusal> {
+    let (opened, _) = Way::to(path, Rule::Executable)?.open()?;
+    Ok(opened.fd)
 }
 
 #[cfg(test)]
