@@ -35,6 +35,7 @@ pub use rule::Rule;
 pub use shown::{command_word, quoted};
 pub use unwritten::Unwritten;
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use way::Way;
@@ -63,6 +64,12 @@ pub fn read_mounted(path: &Path, rule: Rule) -> Result<Contents, Refusal> {
         }
     }
     read(path, rule)
+}
+
+/// Opens and judges a program, to be started from the descriptor.
+pub fn open_executable(path: &Path) -> Result<OwnedFd, Refusal> {
+    let (opened, _) = Way::to(path, Rule::Executable)?.open()?;
+    Ok(opened.fd)
 }
 
 #[cfg(test)]
