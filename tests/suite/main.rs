@@ -5,6 +5,7 @@
 mod harness;
 
 mod audit;
+mod aws;
 mod canaries;
 mod carried_keys;
 mod celery;
