@@ -33,6 +33,15 @@ impl Remote {
             }
         }
     }
+
+    /// Whether older values can be asked for. With one version pinned there is nothing to look back from.
+    pub fn keeps_history(&self) -> bool {
+        match self {
+            Remote::AwsSecret(aws) => aws.version.is_none() && aws.stage.is_none(),
+            Remote::AwsParameters(_) => false,
+            Remote::Vault(vault) => vault.engine == Engine::Kv2 && vault.version.is_none(),
+        }
+    }
 }
 
 /// As messages show it: the store and what is asked for there.
@@ -90,7 +99,7 @@ pub struct AwsParameters {
 /// `type = "vault"`; OpenBao is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vault {
-    /// From the config, or VAULT_ADDR.
+    /// From the config, or VAULT_ADDR; empty until that was looked up.
     pub address: String,
     pub mount: String,
     pub path: String,
@@ -137,7 +146,7 @@ pub struct VaultAuth {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum VaultMethod {
-    /// VAULT_TOKEN.
+    /// VAULT_TOKEN. Where that is not set and HOME has a .vault-token, `resolve` makes it TokenFile.
     #[default]
     Token,
     TokenFile,

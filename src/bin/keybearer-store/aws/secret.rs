@@ -24,6 +24,10 @@ pub async fn fetch(
     Ok(Got {
         entries: found.entries,
         version: Some(version.id),
+        identity: version.arn.map(|arn| match &asked.key {
+            Some(key) => format!("{arn}#{key}"),
+            None => arn,
+        }),
         history,
         used: versions.used,
         warnings,

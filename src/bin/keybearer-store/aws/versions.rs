@@ -31,6 +31,8 @@ pub struct Versions<'a> {
 /// One version of it.
 pub struct Version {
     pub id: String,
+    /// Of the secret, whatever name it was asked by.
+    pub arn: Option<String>,
     pub text: Secret,
     /// It is kept as bytes and has to be written as bytes.
     pub binary: bool,
@@ -113,11 +115,14 @@ impl<'a> Versions<'a> {
         let Some(id) = output.version_id else {
             return Err(ask.failed(Kind::Unreachable, "the answer is none of Secrets Manager"));
         };
+        let arn = output.arn;
         let bytes = output.secret_binary.map(|blob| Zeroizing::new(blob.into_inner()));
         match (output.secret_string, bytes) {
-            (Some(text), _) => Ok(Version { id, text: Secret::new(text), binary: false }),
+            (Some(text), _) => Ok(Version { id, arn, text: Secret::new(text), binary: false }),
             (None, Some(bytes)) => match std::str::from_utf8(&bytes) {
-                Ok(text) => Ok(Version { id, text: Secret::new(text.to_owned()), binary: true }),
+                Ok(text) => {
+                    Ok(Version { id, arn, text: Secret::new(text.to_owned()), binary: true })
+                }
                 Err(_) => Err(self.wrong("its bytes are no text; store them as base64")),
             },
             (None, None) => Err(self.wrong("it has no value; give it one")),
