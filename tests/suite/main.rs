@@ -43,6 +43,7 @@ mod signals;
 mod sockets;
 mod stop_then_start;
 mod stopping;
+mod stores;
 mod streams;
 mod terminal;
 mod the_harness;

@@ -14,10 +14,7 @@ for_each_store!(
     a_document_may_call_things_otherwise,
 );
 
-fn the_key_comes_from_the_store_and_the_credentials_stay_outside(
-    bench: &Bench,
-    store: &Store<'_>,
-) {
+fn the_key_comes_from_the_store_and_the_credentials_stay_outside(bench: &Bench, store: &Store<'_>) {
     store.seed(&[("SECRET_KEY", KEY), ("EMAIL_HOST", "mail.example")]);
     let running = serving(bench, store, "", "");
     let environment = proc::environ(running.child_pid());
@@ -80,7 +77,8 @@ fn the_history_gives_fallbacks(bench: &Bench, store: &Store<'_>) {
 
 fn a_document_may_call_things_otherwise(bench: &Bench, store: &Store<'_>) {
     store.seed(&[("django-secret", KEY), ("APP_MODE", "live"), ("other", "no")]);
-    let source = "rename = { SECRET_KEY = \"django-secret\" }\nonly = [\"SECRET_KEY\", \"APP_MODE\"]";
+    let source =
+        "rename = { SECRET_KEY = \"django-secret\" }\nonly = [\"SECRET_KEY\", \"APP_MODE\"]";
     let running = serving(bench, store, source, "");
     let environment = proc::environ(running.child_pid());
     assert_eq!(environment["SECRET_KEY"], KEY);
