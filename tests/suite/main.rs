@@ -49,4 +49,5 @@ mod terminal;
 mod the_harness;
 mod the_load;
 mod two_generations;
+mod vault;
 mod watching;
