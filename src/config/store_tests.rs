@@ -319,7 +319,7 @@ fn what_auth_cannot_be() {
         ),
         (
             "{ method = \"jwt\", role = \"r\", jwt-fil = \"/j\" }",
-            format!("6:40: unknown key 'jwt-fil'{of}; did you mean 'jwt-file'?"),
+            format!("6:38: unknown key 'jwt-fil'{of}; did you mean 'jwt-file'?"),
         ),
     ] {
         assert_eq!(bad(&vault(given)), line);

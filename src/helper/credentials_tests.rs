@@ -99,15 +99,15 @@ fn what_the_files_hold() {
     let open = file("open", "canary", 0o646);
     let error = read_credentials(&approle(open), &none).unwrap_err();
     assert_eq!(error.exit(), Exit::Refused);
-    let ca = Some(file("no-ca", "canary", 0o644));
-    let access = AwsAccess { ca_file: ca.clone(), ..AwsAccess::default() };
+    let ca = file("no-ca", "canary", 0o644);
+    let access = AwsAccess { ca_file: Some(ca.clone()), ..AwsAccess::default() };
     let aws = AwsSecret { secret: "site".to_owned(), access, ..AwsSecret::default() };
     let error = read_credentials(&Remote::AwsSecret(aws), &none).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
             "AWS secret 'site': '{}' holds no certificates: it must be PEM, with a line -----BEGIN",
-            ca.unwrap().display()
+            ca.display()
         )
     );
 }

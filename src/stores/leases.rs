@@ -53,6 +53,10 @@ impl Leases {
         Some(Got { entries, ..Got::default() })
     }
 
+    pub fn origin(&self, id: &str) -> Option<usize> {
+        self.0.iter().find(|kept| kept.id == id).map(|kept| kept.origin)
+    }
+
     pub fn left(&self, origin: usize, now: Instant) -> Option<Duration> {
         Some(self.newest(origin)?.ends_at.saturating_duration_since(now))
     }

@@ -257,10 +257,15 @@ impl Stores {
         let now = Instant::now();
         let mut replace = false;
         let mut why = Vec::new();
-        for (id, result) in ids.iter().zip(&results) {
-            replace |= self.leases.borrow_mut().renewed(id, result, now);
-            if let Err(failure) = result {
-                why.push(failure.message.clone());
+        for (id, result) in ids.iter().zip(results) {
+            replace |= self.leases.borrow_mut().renewed(id, &result, now);
+            match result {
+                Ok(lease) => {
+                    if let Some(origin) = self.leases.borrow().origin(id) {
+                        self.memory.borrow_mut().note_state(origin, lease.state);
+                    }
+                }
+                Err(failure) => why.push(failure.message),
             }
         }
         (replace, why)

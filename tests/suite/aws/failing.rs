@@ -150,6 +150,23 @@ fn no_way_there() {
     );
 }
 
+#[test]
+fn a_proxy_is_asked_but_for_the_hosts_of_no_proxy() {
+    once!();
+    let bench = Bench::new();
+    let Some(moto) = Moto::new(&bench) else { return };
+    moto.create("example/prod", "{}");
+    let fetch = |variables: &[(&str, String)]| {
+        let source = moto.source(Remote::AwsSecret(moto.secret("example/prod")));
+        fetched(source, SHORT, variables)
+    };
+    let mut variables = moto.variables();
+    variables.push(("HTTPS_PROXY", format!("http://127.0.0.1:{}", free_port())));
+    refuses(fetch(&variables), Kind::Unreachable, &message("connection refused"));
+    variables.push(("NO_PROXY", "localhost".to_owned()));
+    assert!(fetch(&variables).is_ok());
+}
+
 /// Asked for once: no number of tries makes it good.
 #[test]
 fn a_certificate_that_is_not_trusted() {

@@ -100,6 +100,25 @@ fn of_two_writers_one_wins_and_nothing_is_lost() {
     }
 }
 
+/// The store did what it was asked and could not say so: the second try sees that it is done.
+#[test]
+fn a_lost_answer_is_no_conflict() {
+    once!();
+    let bench = Bench::new();
+    let Some(moto) = Moto::new(&bench) else { return };
+    let old = moto.create("lossy", "{}");
+    let written = write(&moto, moto.secret("lossy"), &[("A", Some("a"))], &old).unwrap();
+    assert_eq!(moto.value("lossy", "AWSCURRENT"), "{\"A\": \"a\"}");
+    let input = json!({"SecretId": "lossy"});
+    let stages = &moto.call("secretsmanager.DescribeSecret", &input)["VersionIdsToStages"];
+    assert_eq!(stages[&written.version], json!(["AWSCURRENT"]));
+    assert_eq!(stages[&old], json!(["AWSPREVIOUS"]));
+    let asked = moto.asked();
+    let times = |what: &str| asked.iter().filter(|line| line.ends_with(what)).count();
+    // One more of these takes the stage of what is being written away.
+    assert_eq!((times("PutSecretValue"), times("UpdateSecretVersionStage")), (2, 3));
+}
+
 #[test]
 fn bytes_stay_bytes() {
     once!();

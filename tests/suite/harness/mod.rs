@@ -25,6 +25,7 @@ mod running;
 mod store;
 mod supervisor;
 mod test_site;
+mod vault;
 
 pub use account::Account;
 pub use bench::{Bench, keybearer, venv};
@@ -44,6 +45,7 @@ pub use running::Running;
 pub use store::ask_store;
 pub use supervisor::Supervisor;
 pub use test_site::{Listen, Sessions, TestSite, Worker};
+pub use vault::{VaultServer, unique};
 
 /// A good Django key, and the canary of every test that gives it away to a source.
 pub const KEY: &str = "Zq3_7hTn-Vb1xKpLw9RsYc5JmGd0eFaUoXi2BtHk8NvQ4zCuMyW6EgSjDrPfAlO7";

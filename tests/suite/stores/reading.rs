@@ -14,10 +14,7 @@ for_each_store!(
     a_document_may_call_things_otherwise,
 );
 
-fn the_key_comes_from_the_store_and_the_credentials_stay_outside(
-    bench: &Bench,
-    store: &Store<'_>,
-) {
+fn the_key_comes_from_the_store_and_the_credentials_stay_outside(bench: &Bench, store: &Store<'_>) {
     store.seed(&[("SECRET_KEY", KEY), ("EMAIL_HOST", "mail.example")]);
     let running = serving(bench, store, "", "");
     let environment = proc::environ(running.child_pid());
@@ -43,14 +40,14 @@ fn exec_and_check_ask_it_too(bench: &Bench, store: &Store<'_>) {
 }
 
 fn a_changed_document_is_taken_over(bench: &Bench, store: &Store<'_>) {
-    store.seed(&[("SECRET_KEY", KEY), ("DB_PASSWORD", "old")]);
+    store.seed(&[("SECRET_KEY", KEY), ("EMAIL_PASSWORD", "old")]);
     let running = serving(bench, store, "", "");
-    store.put(&[("SECRET_KEY", &key(1)), ("DB_PASSWORD", "new")]);
+    store.put(&[("SECRET_KEY", &key(1)), ("EMAIL_PASSWORD", "new")]);
     bench.keybearer(["reload", bench.name()]).run().expect_code(0).expect_nowhere("new\"");
     let environment = proc::environ(running.child_pid());
     assert_eq!(environment["SECRET_KEY"], key(1));
     assert_eq!(environment["SECRET_KEY_FALLBACKS"], KEY);
-    assert_eq!(environment["DB_PASSWORD"], "new");
+    assert_eq!(environment["EMAIL_PASSWORD"], "new");
     // Nothing has changed since.
     let reload = bench.keybearer(["reload", bench.name()]).run().expect_code(0);
     assert!(reload.stdout.contains("nothing changed"), "{}", reload.stdout);
@@ -80,7 +77,8 @@ fn the_history_gives_fallbacks(bench: &Bench, store: &Store<'_>) {
 
 fn a_document_may_call_things_otherwise(bench: &Bench, store: &Store<'_>) {
     store.seed(&[("django-secret", KEY), ("APP_MODE", "live"), ("other", "no")]);
-    let source = "rename = { SECRET_KEY = \"django-secret\" }\nonly = [\"SECRET_KEY\", \"APP_MODE\"]";
+    let source =
+        "rename = { SECRET_KEY = \"django-secret\" }\nonly = [\"SECRET_KEY\", \"APP_MODE\"]";
     let running = serving(bench, store, source, "");
     let environment = proc::environ(running.child_pid());
     assert_eq!(environment["SECRET_KEY"], KEY);

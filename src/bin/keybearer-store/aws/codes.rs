@@ -93,7 +93,7 @@ fn by_status(status: u16, action: &str) -> Cause {
                 "AWS does not accept the request (HTTP {status}); check the name and 'endpoint'"
             ),
         },
-        _ => Cause::unreachable(format!("the answer is none of AWS (HTTP {status})")),
+        _ => Cause::unreachable("the answer was cut off or is none of AWS"),
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_code_that_nobody_knows_is_not_shown() {
-        is("canary", 200, Kind::Unreachable, "the answer is none of AWS (HTTP 200)");
+        is("canary", 200, Kind::Unreachable, "the answer was cut off or is none of AWS");
         let text = "AWS does not accept the request (HTTP 418); check the name and 'endpoint'";
         is("canary", 418, Kind::Wrong, text);
         is("", 429, Kind::Unreachable, "throttled by AWS (HTTP 429)");

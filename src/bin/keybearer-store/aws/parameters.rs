@@ -24,7 +24,7 @@ pub async fn fetch(
     deadline: Deadline,
 ) -> Result<Got, Failure> {
     let store = Store::open(asked, source, deadline).await?;
-    let found = store.parameters().await?;
+    let found = store.parameters(true).await?;
     let version = version(&found);
     let mut entries: Vec<(String, Secret)> = Vec::with_capacity(found.len());
     for Found { name, value, .. } in found {
@@ -38,14 +38,14 @@ pub async fn fetch(
     Ok(Got { entries, version: Some(version), used: store.used, ..Got::default() })
 }
 
-/// There is no call for the versions alone that needs no permission beyond those to read.
+/// The values come with their versions, but here as they are stored, not decrypted.
 pub async fn look(
     asked: &AwsParameters,
     source: &SourceRequest,
     deadline: Deadline,
 ) -> Result<Option<String>, Failure> {
     let store = Store::open(asked, source, deadline).await?;
-    Ok(Some(version(&store.parameters().await?)))
+    Ok(Some(version(&store.parameters(false).await?)))
 }
 
 /// Each step is one conditional write, and here there is none.
@@ -104,14 +104,14 @@ impl<'a> Store<'a> {
         self.ask("").failed(Kind::Wrong, cause)
     }
 
-    async fn parameters(&self) -> Result<Vec<Found>, Failure> {
+    async fn parameters(&self, decrypted: bool) -> Result<Vec<Found>, Failure> {
         match &self.asked.path {
-            Some(path) => self.under(path).await,
-            None => self.named().await,
+            Some(path) => self.under(path, decrypted).await,
+            None => self.named(decrypted).await,
         }
     }
 
-    async fn under(&self, path: &str) -> Result<Vec<Found>, Failure> {
+    async fn under(&self, path: &str, decrypted: bool) -> Result<Vec<Found>, Failure> {
         let ask = self.ask("ssm:GetParametersByPath");
         let mut found = Vec::new();
         let mut next: Option<String> = None;
@@ -121,7 +121,7 @@ impl<'a> Store<'a> {
                 .get_parameters_by_path()
                 .path(path)
                 .recursive(true)
-                .with_decryption(true)
+                .with_decryption(decrypted)
                 .set_next_token(next);
             let page = retry::until(self.deadline, || async {
                 page.clone().send().await.map_err(|error| ask.failure(&error))
@@ -141,13 +141,16 @@ impl<'a> Store<'a> {
         Ok(found)
     }
 
-    async fn named(&self) -> Result<Vec<Found>, Failure> {
+    async fn named(&self, decrypted: bool) -> Result<Vec<Found>, Failure> {
         let ask = self.ask("ssm:GetParameters");
         let mut found = Vec::new();
         let mut missing = BTreeSet::new();
         for names in self.asked.names.chunks(BATCH) {
-            let batch =
-                self.client.get_parameters().set_names(Some(names.to_vec())).with_decryption(true);
+            let batch = self
+                .client
+                .get_parameters()
+                .set_names(Some(names.to_vec()))
+                .with_decryption(decrypted);
             let batch = retry::until(self.deadline, || async {
                 batch.clone().send().await.map_err(|error| ask.failure(&error))
             })

@@ -184,7 +184,8 @@ impl<'a> Versions<'a> {
         .await
     }
 
-    /// One try, and what becomes of it does not matter: somebody else's next write takes the stage over.
+    /// One try with half of the time that is left, and what becomes of it does not matter: the next write
+    /// takes the stage over.
     pub async fn drop_pending(&self, id: &str) {
         let update = self
             .client
@@ -192,7 +193,7 @@ impl<'a> Versions<'a> {
             .secret_id(&self.asked.secret)
             .version_stage(PENDING)
             .remove_from_version_id(id);
-        let _ = update.send().await;
+        let _ = tokio::time::timeout(self.deadline.left() / 2, update.send()).await;
     }
 }
 

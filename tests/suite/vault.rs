@@ -1,0 +1,1 @@
+//! keybearer-store and Vault: each login, each engine, each way in which it can fail.
