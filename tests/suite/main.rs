@@ -23,6 +23,7 @@ mod exit_codes;
 mod first_process;
 mod generating;
 mod hand_over;
+mod helper;
 mod hostile_site;
 mod hup;
 mod inherited;

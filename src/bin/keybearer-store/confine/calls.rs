@@ -156,7 +156,7 @@ fn limited() -> Vec<(c_long, Vec<Condition>)> {
         (libc::SYS_tgkill, vec![is(0, own)]),
         (libc::SYS_prlimit64, vec![is(0, 0), is(0, own)]),
         (libc::SYS_prctl, any(0, &[libc::PR_SET_NAME as u64, PR_SET_VMA])),
-        (libc::SYS_ioctl, any(1, &[libc::FIONBIO, libc::FIONREAD, libc::FIOCLEX, libc::TCGETS])),
+        (libc::SYS_ioctl, any(1, &REQUESTS)),
         (libc::SYS_socket, any(0, &FAMILIES.map(|family| family as u64))),
         (libc::SYS_socketpair, vec![is(0, libc::AF_UNIX as u64)]),
     ];
@@ -164,6 +164,12 @@ fn limited() -> Vec<(c_long, Vec<Condition>)> {
     limited.push((libc::SYS_open, vec![when(1, reading, libc::O_RDONLY as u64)]));
     limited
 }
+
+/// Not blocking, what is there to read, close-on-exec, and whether it is a terminal.
+// An int in one C library and a long in another.
+#[allow(clippy::unnecessary_cast)]
+const REQUESTS: [u64; 4] =
+    [libc::FIONBIO as u64, libc::FIONREAD as u64, libc::FIOCLEX as u64, libc::TCGETS as u64];
 
 /// The internet; the name services that are asked on this host; and which addresses it has.
 const FAMILIES: [libc::c_int; 4] = [libc::AF_INET, libc::AF_INET6, libc::AF_UNIX, libc::AF_NETLINK];
