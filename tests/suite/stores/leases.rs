@@ -24,10 +24,7 @@ fn start(
     postgres: &Postgres<'_>,
     more: &str,
 ) -> Running {
-    bench.env_file(&format!(
-        "DB_HOST=127.0.0.1\nDB_PORT={}\nDB_NAME=site\n",
-        postgres.port()
-    ));
+    bench.env_file(&format!("DB_HOST=127.0.0.1\nDB_PORT={}\nDB_NAME=site\n", postgres.port()));
     let user = if Mode::current().is_root() { "user = \"{user}\"\n" } else { "" };
     let source = store.source(bench, "");
     bench.config(&format!(
@@ -160,7 +157,12 @@ fn a_password_that_changes_costs_no_request() {
     let Some(postgres) = Postgres::new(&bench, PASSWORD) else { return };
     let Some(store) = Store::aws(&bench) else { return };
     let fields = |password: &'static str| {
-        [("SECRET_KEY", KEY), ("DB_USER", "site"), ("DB_PASSWORD", password), ("CONNECTIONS", "kept")]
+        [
+            ("SECRET_KEY", KEY),
+            ("DB_USER", "site"),
+            ("DB_PASSWORD", password),
+            ("CONNECTIONS", "kept"),
+        ]
     };
     store.seed(&fields(PASSWORD));
     let running = start(&bench, &store, &site, &postgres, "");
