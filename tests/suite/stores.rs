@@ -1,5 +1,7 @@
 //! A site whose key is in a store: started from it, rotated in it, and served on without it.
 
+mod fleet;
+mod leases;
 mod reading;
 mod rotating;
 mod without;

@@ -125,6 +125,9 @@ class Answers(BaseHTTPRequestHandler):
                 self.value(CANARY)
             case "twice":
                 self.value(f'{{"{CANARY}":1,"{CANARY}":2}}')
+            case "no-kms":
+                message = f"Access to KMS is not allowed {CANARY}"
+                self.send(400, json.dumps({"__type": "AccessDeniedException", "Message": message}))
             case sts if sts.startswith("sts-"):
                 code = sts.removeprefix("sts-")
                 error = f"<Error><Code>{code}</Code><Message>{CANARY}</Message></Error>"

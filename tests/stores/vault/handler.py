@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.switch(core, json.loads(raw or b"null"))
         with core.lock:
             core.requests.append(f"{self.command} {self.path}")
-            fault = next((f for f in core.faults if f["on"] in self.path), None)
+            fault = next((f for f in core.faults if f["on"] in self.path and f.get("method", self.command) == self.command), None)
             if fault is not None and fault.get("times") is not None:
                 fault["times"] -= 1
                 if fault["times"] <= 0:

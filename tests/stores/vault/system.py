@@ -110,6 +110,12 @@ def token(core, request):
             raise Refusal(400, "lease is not renewable")
         own.renew(seconds(body.get("increment")))
         return 200, answer(auth=own.auth())
+    if what == "revoke":
+        request.need("update")
+        found = core.tokens.get(body["token"])
+        if found is not None:
+            core.revoke_token(found)
+        return 204, None
     if what == "revoke-self":
         core.revoke_token(own)
         return 204, None

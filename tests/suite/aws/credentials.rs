@@ -110,6 +110,28 @@ fn a_container_and_an_instance() {
     assert_eq!(last(&moto), "moto INSTANCEKEY secretsmanager.GetSecretValue");
 }
 
+#[test]
+fn a_container_that_refuses() {
+    once!();
+    let bench = Bench::new();
+    let Some(moto) = Moto::new(&bench) else { return };
+    let url = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", moto.credentials_url("/container"));
+    let file = |content: &str| {
+        let path = bench.file("container-token", content, 0o600);
+        ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", path.to_str().unwrap().to_owned())
+    };
+    refuses(
+        fetch_with(&moto, moto.secret("example/prod"), &[url.clone(), file("wrong")]),
+        Kind::Refused,
+        "AWS secret 'example/prod' in eu-west-1: no credentials: refused by the container's endpoint; check its role and its token",
+    );
+    refuses(
+        fetch_with(&moto, moto.secret("example/prod"), &[url, file("container-token\n")]),
+        Kind::Wrong,
+        "AWS secret 'example/prod' in eu-west-1: no credentials: the container's token is no header value; take the line end out of its file",
+    );
+}
+
 /// A profile that the config names goes before keys in the environment, which are not used then.
 #[test]
 fn a_profile() {
@@ -138,6 +160,13 @@ fn a_profile() {
         fetch_with(&moto, with("process"), &variables),
         Kind::Wrong,
         "AWS secret 'example/prod' in eu-west-1: the profile needs credential_process, which is not built in; use another profile",
+    );
+    let mut secret = with("none");
+    secret.access.region = Some("eu-west-1".to_owned());
+    refuses(
+        fetch_with(&moto, secret, &variables),
+        Kind::Refused,
+        "AWS secret 'example/prod' in eu-west-1: no credentials in the profile; check 'profile' and its files",
     );
 }
 

@@ -58,6 +58,11 @@ fn what_is_answered_for_good() {
             "its KMS key cannot be used; enable it, and allow kms:Decrypt to this role",
         ),
         (
+            "no-kms",
+            Kind::Refused,
+            "its KMS key cannot be used; enable it, and allow kms:Decrypt to this role",
+        ),
+        (
             "InvalidRequestException",
             Kind::Wrong,
             "it has no value or is marked for deletion; restore it or name another",

@@ -3,6 +3,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use keybearer::config::{Engine, Remote, Vault, VaultAuth, VaultMethod};
@@ -10,7 +11,7 @@ use keybearer::helper::{Credential, SourceRequest};
 use keybearer::secrets::Secret;
 use serde_json::{Value, json};
 
-use super::{Bench, Postgres, venv};
+use super::{Bench, Postgres, eventually, venv};
 
 /// A Vault of one test's own: tests/stores/vault, over TLS with its own CA and over plain HTTP, both on
 /// loopback. Or, for the tests that can do with one, a real server: see `real`.
@@ -22,6 +23,8 @@ pub struct VaultServer {
     files: Option<Files>,
     token: String,
     child: Option<Child>,
+    /// Paths to delete on a real server when the test has ended.
+    made: Mutex<Vec<String>>,
 }
 
 #[derive(Debug)]
@@ -60,6 +63,7 @@ impl VaultServer {
             }),
             token: said["root_token"].as_str().unwrap().to_owned(),
             child: Some(child),
+            made: Mutex::default(),
         })
     }
 
@@ -101,7 +105,14 @@ impl VaultServer {
         };
         let token = variable("KEYBEARER_TEST_VAULT_TOKEN").expect("KEYBEARER_TEST_VAULT_TOKEN");
         let address = address.trim_end_matches('/').to_owned();
-        Some(VaultServer { admin: address.clone(), address, files: None, token, child: None })
+        Some(VaultServer {
+            admin: address.clone(),
+            address,
+            files: None,
+            token,
+            child: None,
+            made: Mutex::default(),
+        })
     }
 
     fn files(&self) -> &Files {
@@ -110,6 +121,41 @@ impl VaultServer {
 
     pub fn root_token(&self) -> &str {
         &self.token
+    }
+
+    /// What keybearer's tests make on a server that others use too has names of its own, and goes.
+    pub fn is_real(&self) -> bool {
+        self.child.is_none()
+    }
+
+    /// The name of a new KV mount.
+    #[track_caller]
+    pub fn mount_kv(&self, version: u8) -> String {
+        let name = unique("kv");
+        let options = json!({ "type": "kv", "options": { "version": version.to_string() } });
+        self.make(&format!("sys/mounts/{name}"), &options);
+        if self.is_real() && version == 2 {
+            // It upgrades itself first, and says 400 as long.
+            eventually("a KV 2 mount", || {
+                let header = [("X-Vault-Token", &self.token[..])];
+                self.plain("GET", &format!("/v1/{name}/config"), &header, &[]).0 == 200
+            });
+        }
+        name
+    }
+
+    /// The name of a new auth mount.
+    #[track_caller]
+    pub fn enable(&self, method: &str) -> String {
+        let name = unique(method);
+        self.make(&format!("sys/auth/{name}"), &json!({ "type": method }));
+        name
+    }
+
+    #[track_caller]
+    fn make(&self, path: &str, body: &Value) {
+        self.post(path, body);
+        self.made.lock().unwrap().push(path.to_owned());
     }
 
     /// A KV 2 document below the mount `secret`; the next version of it, where there is one.
@@ -176,7 +222,7 @@ impl VaultServer {
             .iter()
             .map(|(path, can)| format!("path \"{path}\" {{ capabilities = {can:?} }}\n"))
             .collect();
-        self.post(&format!("sys/policies/acl/{name}"), &json!({ "policy": text }));
+        self.make(&format!("sys/policies/acl/{name}"), &json!({ "policy": text }));
         name
     }
 
@@ -297,6 +343,14 @@ impl VaultServer {
         answer
     }
 
+    /// What the token in these headers says of itself.
+    #[track_caller]
+    pub fn lookup(&self, token: &[(&str, &str)]) -> Value {
+        let (status, answer) = self.plain("GET", "/v1/auth/token/lookup-self", token, &[]);
+        assert_eq!(status, 200, "{answer}");
+        answer
+    }
+
     fn plain(
         &self,
         method: &str,
@@ -379,6 +433,12 @@ fn plain_http(
 
 impl Drop for VaultServer {
     fn drop(&mut self) {
+        if self.is_real() {
+            for path in self.made.get_mut().unwrap().drain(..).rev().collect::<Vec<_>>() {
+                let header = [("X-Vault-Token", &self.token[..])];
+                self.plain("DELETE", &format!("/v1/{path}"), &header, &[]);
+            }
+        }
         if let Some(child) = &mut self.child {
             // The end of its standard input: it revokes its leases first.
             drop(child.stdin.take());

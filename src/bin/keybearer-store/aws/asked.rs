@@ -29,7 +29,15 @@ impl Asked<'_> {
     {
         let cause = match error {
             SdkError::ServiceError(context) => {
-                codes::answered(context.err().code(), context.raw().status().as_u16(), self.action)
+                let error = context.err();
+                // The code for a key that may not be used is that of the secret itself.
+                let code = match error.code() {
+                    Some("AccessDeniedException") if error.message().is_some_and(about_kms) => {
+                        Some("KMSAccessDeniedException")
+                    }
+                    code => code,
+                };
+                codes::answered(code, context.raw().status().as_u16(), self.action)
             }
             SdkError::TimeoutError(_) => Cause::unreachable("no answer"),
             SdkError::ResponseError(context) => Cause::cut(error, context.raw().status().as_u16()),
@@ -45,4 +53,8 @@ pub fn shown(name: &str) -> String {
         Ok(name) => format!("'{}'", name.as_str()),
         Err(_) => "a field".to_owned(),
     }
+}
+
+fn about_kms(message: &str) -> bool {
+    message.contains("KMS")
 }

@@ -1,6 +1,7 @@
 use std::error::Error;
 use std::io;
 
+use aws_config::meta::ProviderChainError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::error::{ConnectorError, ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -157,17 +158,32 @@ fn of_io(error: &io::Error) -> Option<Cause> {
 }
 
 fn of_credentials(error: &CredentialsError) -> Cause {
-    // These come as text; it is looked at and not shown.
+    // Some of it comes as text alone, which is looked at and not shown.
     let said = |words: &str| chain(error).any(|error| error.to_string().contains(words));
     if said("credentials-process") {
         return Cause::wrong(
             "the profile needs credential_process, which is not built in; use another profile",
         );
     }
+    if said("auth token could not be used") {
+        return Cause::wrong(
+            "no credentials: the container's token is no header value; take the line end out of its file",
+        );
+    }
+    if said("HTTP credential provider: StatusCode(4") {
+        return Cause::refused(
+            "no credentials: refused by the container's endpoint; check its role and its token",
+        );
+    }
+    let looked_everywhere =
+        || chain(error).any(|error| error.is::<ProviderChainError<CredentialsError>>());
     match error {
-        CredentialsError::CredentialsNotLoaded(_) => Cause::refused(
+        CredentialsError::CredentialsNotLoaded(_) if looked_everywhere() => Cause::refused(
             "no credentials; looked in the environment, the profile, web identity, container and instance metadata",
         ),
+        CredentialsError::CredentialsNotLoaded(_) => {
+            Cause::refused("no credentials in the profile; check 'profile' and its files")
+        }
         CredentialsError::InvalidConfiguration(_) => Cause::wrong(
             "no credentials: the AWS variables or the profile are not complete; check them",
         ),

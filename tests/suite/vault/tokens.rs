@@ -1,0 +1,177 @@
+//! How long a token lives: kept, renewed, replaced, given back.
+
+use keybearer::config::VaultMethod;
+use keybearer::helper::{Credential, SourceRequest};
+use serde_json::{Value, json};
+
+use super::{SourceExt, fetch, look, shown};
+use crate::harness::{Bench, VaultServer, eventually, once};
+
+/// A userpass login, whose tokens are as `user` says, and the document that it opens.
+struct Site {
+    server: VaultServer,
+    auth: String,
+    mount: String,
+}
+
+impl Site {
+    fn new(bench: &Bench, user: &Value) -> Option<Site> {
+        let server = VaultServer::new(bench)?;
+        let mount = server.mount_kv(2);
+        server.post(&format!("{mount}/data/p"), &json!({ "data": { "A": "1" } }));
+        let rules: &[&str] = &["read"];
+        let data = format!("{mount}/data/p");
+        let metadata = format!("{mount}/metadata/p");
+        let policy = server.policy(&[(&data, rules), (&metadata, rules)]);
+        let auth = server.enable("userpass");
+        let mut body = json!({ "password": "x", "token_policies": [policy] });
+        body.as_object_mut().unwrap().extend(user.as_object().unwrap().clone());
+        server.post(&format!("auth/{auth}/users/site"), &body);
+        server.requests();
+        Some(Site { server, auth, mount })
+    }
+
+    fn source(&self) -> SourceRequest {
+        let source = self.server.source(&self.mount, "p").auth(VaultMethod::Userpass, &self.auth);
+        let source = source.with(Credential::Password, "x");
+        source.vault(|vault| vault.auth.username = Some("site".to_owned()))
+    }
+
+    fn login(&self) -> String {
+        format!("POST /v1/auth/{}/login/site", self.auth)
+    }
+
+    fn read(&self) -> String {
+        format!("GET /v1/{}/data/p", self.mount)
+    }
+}
+
+const LOOKUP: &str = "GET /v1/auth/token/lookup-self";
+const RENEW: &str = "POST /v1/auth/token/renew-self";
+
+#[test]
+fn a_login_serves_every_helper_until_its_time_runs_short() {
+    once!();
+    let bench = Bench::new();
+    let Some(site) = Site::new(&bench, &json!({ "token_ttl": 3600 })) else { return };
+    let got = fetch(site.source()).unwrap();
+    assert_eq!(site.server.requests(), [site.login(), site.read()]);
+    let again = fetch(site.source().state(&got.state)).unwrap();
+    assert_eq!(site.server.requests(), [site.read()]);
+    assert!(again.state.is_some());
+}
+
+/// The state says that less than a third is left; the store is asked, and the token renewed.
+#[test]
+fn a_token_short_of_time_is_renewed() {
+    once!();
+    let bench = Bench::new();
+    let Some(site) = Site::new(&bench, &json!({ "token_ttl": 4 })) else { return };
+    let got = fetch(site.source()).unwrap();
+    let mut state: Value = serde_json::from_str(got.state.unwrap().expose()).unwrap();
+    site.server.requests();
+    let shortened = |state: &Value| Some(keybearer::secrets::Secret::new(state.to_string()));
+    // It still has nearly all its time, so nothing is renewed for what an old state says.
+    state["ends"] = json!(1);
+    fetch(site.source().state(&shortened(&state))).unwrap();
+    assert_eq!(site.server.requests(), [LOOKUP.to_owned(), site.read()]);
+    let token = state["token"].as_str().unwrap().to_owned();
+    let left = || {
+        let header = [("X-Vault-Token", &token[..])];
+        site.server.lookup(&header)["data"]["ttl"].as_u64().unwrap()
+    };
+    eventually("less than a third", || left() < 2);
+    site.server.requests();
+    let got = fetch(site.source().state(&shortened(&state))).unwrap();
+    assert_eq!(site.server.requests(), [LOOKUP.to_owned(), RENEW.to_owned(), site.read()]);
+    assert!(left() >= 2);
+    assert!(got.state.unwrap().expose().contains(&token));
+}
+
+#[test]
+fn a_dead_token_is_replaced_by_a_new_login() {
+    once!();
+    let bench = Bench::new();
+    let Some(site) = Site::new(&bench, &json!({ "token_ttl": 3600 })) else { return };
+    let got = fetch(site.source()).unwrap();
+    site.server.expire_tokens();
+    site.server.requests();
+    let again = fetch(site.source().state(&got.state)).unwrap();
+    assert_eq!(shown(&again.entries), [("A", "1")]);
+    let expected = [site.read(), LOOKUP.to_owned(), site.login(), site.read()];
+    assert_eq!(site.server.requests(), expected);
+    assert!(again.state != got.state);
+}
+
+/// At its longest life nothing is to be had by renewing it.
+#[test]
+fn when_renewal_ends_there_is_a_new_login() {
+    once!();
+    let bench = Bench::new();
+    let user = json!({ "token_ttl": 2, "token_max_ttl": 2 });
+    let Some(site) = Site::new(&bench, &user) else { return };
+    let first = fetch(site.source()).unwrap();
+    let logins = || site.server.requests().iter().filter(|one| **one == site.login()).count();
+    assert_eq!(logins(), 1);
+    eventually("a new login", || {
+        let got = fetch(site.source().state(&first.state)).unwrap();
+        assert_eq!(shown(&got.entries), [("A", "1")]);
+        logins() == 1
+    });
+}
+
+/// Another store, another role: a token that another one gave is not shown to it.
+#[test]
+fn a_kept_token_is_for_the_store_that_gave_it() {
+    once!();
+    let bench = Bench::new();
+    let Some(site) = Site::new(&bench, &json!({})) else { return };
+    let got = fetch(site.source()).unwrap();
+    site.server.requests();
+    let other = site.source().state(&got.state).vault(|vault| {
+        vault.address = vault.address.replace("127.0.0.1", "localhost");
+    });
+    fetch(other).unwrap();
+    assert_eq!(site.server.requests(), [site.login(), site.read()]);
+}
+
+#[test]
+fn a_look_that_had_to_log_in_leaves_no_token_behind() {
+    once!();
+    let bench = Bench::new();
+    let Some(site) = Site::new(&bench, &json!({})) else { return };
+    assert_eq!(look(site.source()), Ok(Some("1".to_owned())));
+    let requests = site.server.requests();
+    assert_eq!(requests.last().unwrap(), "POST /v1/auth/token/revoke-self");
+    assert_eq!(requests.len(), 3);
+    // One that was kept is left alone.
+    let got = fetch(site.source()).unwrap();
+    site.server.requests();
+    assert_eq!(look(site.source().state(&got.state)), Ok(Some("1".to_owned())));
+    assert_eq!(site.server.requests().len(), 1);
+}
+
+/// The operator's token is renewed where it runs short, and never kept.
+#[test]
+fn a_given_token_is_renewed_where_that_can_be_done() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    server.seed("p", &[("A", "1")]);
+    let rules: [(&str, &[&str]); 1] = [("secret/data/p", &["read"])];
+    let read = "GET /v1/secret/data/p";
+    let token = server.token(&json!({ "ttl": "1h" }), &rules);
+    server.requests();
+    let got = fetch(server.source("secret", "p").with(Credential::Token, &token)).unwrap();
+    assert_eq!(got.state, None);
+    assert_eq!(server.requests(), [read, LOOKUP]);
+    let token = server.token(&json!({ "ttl": "5s", "period": "5s" }), &rules);
+    let source = || server.source("secret", "p").with(Credential::Token, &token);
+    let header = [("X-Vault-Token", &token[..])];
+    let left = || server.lookup(&header)["data"]["ttl"].as_u64().unwrap();
+    eventually("less than a third", || left() < 1);
+    server.requests();
+    fetch(source()).unwrap();
+    assert_eq!(server.requests(), [read, LOOKUP, RENEW]);
+    assert!(left() >= 3);
+}
