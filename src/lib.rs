@@ -2,13 +2,22 @@
 //!
 //! ```text
 //! arguments + file -> Settings -> fetch -> Fetched -> validate -> Validated -> Environment -> Plan -> Generation
-//!                                                  hand-over: (Generation, Environment) -> Plan -> Generation
-//!                                                  rotate:    Document -> step -> Document, then a hand-over
+//!                                   |              hand-over: (Generation, Environment) -> Plan -> Generation
+//!                                   |              rotate:    Document -> step -> Document, then a hand-over
+//!                                   |                             |
+//!                                   +-- stores -- helper ---------+
+//!                                                   | one request, one answer
+//!                                             keybearer-store -> AWS, Vault
 //! ```
 //!
 //! A value moves only to the right; each arrow is one function whose input and output are types
 //! of their own, so that what is not validated cannot be started. The modules below stand in that
 //! order from the bottom up, and a module uses only modules above it in this list.
+//!
+//! Local sources are read here. Stores are asked by the other executable, keybearer-store
+//! (src/bin/keybearer-store/), a process without privileges for each job: `stores` remembers what must
+//! survive between two of them, `helper` starts one and holds what both say to each other. This library
+//! links no network code, and what a helper answers is validated like any other source.
 
 // `unsafe` is denied for the whole crate (Cargo.toml); `sys` alone is excepted.
 
@@ -22,7 +31,9 @@ pub mod users;
 pub mod files;
 pub mod config;
 pub mod account;
+pub mod privileges;
 pub mod helper;
+pub mod stores;
 pub mod sources;
 pub mod schema;
 pub mod documents;

@@ -6,6 +6,7 @@ use super::error::Error;
 use super::fallbacks;
 use super::fetch::{self, Locked};
 use super::gates;
+use super::leases::Returned;
 use super::output::{Unbuffered, print};
 use super::prepare::{self, Prepared};
 use super::report::{Area, Report};
@@ -17,6 +18,7 @@ use crate::launch::{self, Plan, Received, SocketError, Sockets};
 use crate::log;
 use crate::schema::{self, Schema, Validated};
 use crate::server::Objection;
+use crate::stores::Stores;
 use crate::supervise::Signals;
 
 /// Everything that `run` does short of starting, and what Django's guides ask for beyond.
@@ -47,11 +49,15 @@ fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
         report.take(Area::Account, account.require_kill().map_err(Error::from));
         examine_sockets(&mut report, &settings, account, &inherited);
     }
-    launch::shed().map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
+    let stores = Stores::open(&settings, &inherited).map_err(Error::from);
+    let stores = report.take(Area::Secrets, stores);
+    let _returned = Returned::at_the_end(stores.as_ref().and_then(Option::as_ref));
+    crate::privileges::shed()
+        .map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;
 
-    let validated = schema
-        .as_ref()
-        .and_then(|schema| examine_secrets(&mut report, &settings, schema, &inherited));
+    let validated = schema.as_ref().zip(stores.as_ref()).and_then(|(schema, stores)| {
+        examine_secrets(&mut report, &settings, schema, &inherited, stores.as_deref())
+    });
     let Some(account) = account else { return Ok(report) };
     let (Some(schema), Some(validated)) = (schema, validated) else {
         let environment = Environment::without_secrets(&inherited, &settings.environment, &account);
@@ -67,7 +73,8 @@ fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
     }
     examine_command(&mut report, &settings, &account, &environment);
     if full && !report.has_errors() {
-        let prepared = Prepared { inherited, settings, schema, account };
+        let stores = stores.flatten();
+        let prepared = Prepared { inherited, settings, schema, account, stores };
         // Only from here on is there a process that must be told.
         let signals = Signals::take()
             .map_err(|error| Error::Kernel { what: "cannot take signals", error })?;
@@ -111,8 +118,9 @@ fn examine_secrets(
     settings: &Settings,
     schema: &Schema,
     inherited: &BTreeMap<OsString, OsString>,
+    stores: Option<&Stores>,
 ) -> Option<Validated> {
-    let fetched = fetch::validated(settings, schema, inherited);
+    let fetched = fetch::validated(settings, schema, inherited, stores);
     if let Err(Error::Secrets(broken)) = &fetched {
         report.warn(Area::Secrets, &broken.warnings);
     }

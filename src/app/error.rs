@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::launch::{LaunchError, SocketError};
 use crate::secrets::NoRandomness;
 use crate::sys::Ending;
-use crate::{config, control, documents, files, instance, keyring, schema, sources};
+use crate::{config, control, documents, files, instance, keyring, schema, sources, stores};
 
 /// What can end a command, and with which exit code. Printed once, by `main`.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,8 @@ pub enum Error {
     Schema(#[from] schema::Error),
     #[error(transparent)]
     Source(#[from] sources::Error),
+    #[error(transparent)]
+    Stores(stores::Error),
     #[error(transparent)]
     Secrets(#[from] schema::Report),
     #[error(transparent)]
@@ -83,6 +85,16 @@ pub enum Error {
     Answered { code: u8, message: String },
 }
 
+/// A signal ends a command in the same words wherever it comes.
+impl From<stores::Error> for Error {
+    fn from(error: stores::Error) -> Error {
+        match error {
+            stores::Error::Interrupted(signal) => Error::Interrupted(signal),
+            error => Error::Stores(error),
+        }
+    }
+}
+
 impl Error {
     pub fn code(&self) -> u8 {
         match self {
@@ -91,6 +103,7 @@ impl Error {
             Error::SchemaFile(error) => error.exit().code(),
             Error::Schema(error) => error.exit().code(),
             Error::Source(error) => error.exit().code(),
+            Error::Stores(error) => error.exit().code(),
             Error::Secrets(report) => report.exit().code(),
             Error::Instance(error) => error.exit().code(),
             Error::Document(error) => error.exit().code(),

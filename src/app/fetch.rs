@@ -12,6 +12,7 @@ use crate::moment::Moment;
 use crate::schema::{self, Schema, Validated};
 use crate::secrets::Name;
 use crate::sources;
+use crate::stores::{Asked, Stores};
 use crate::sys;
 
 /// Sources to environment: fetch, validate, build; and what there is to warn of is said.
@@ -23,8 +24,16 @@ pub fn wanted(prepared: &Prepared) -> Result<Built, Error> {
 
 /// The same, with the warnings in the answer, whatever came of it.
 pub fn quietly(prepared: &Prepared) -> (Result<Built, Error>, Vec<String>) {
+    match ask(prepared.stores.as_deref()) {
+        Ok(asked) => with(prepared, &asked),
+        Err(error) => (Err(error), Vec::new()),
+    }
+}
+
+/// The same from what the stores have answered already.
+pub fn with(prepared: &Prepared, asked: &Asked) -> (Result<Built, Error>, Vec<String>) {
     let settings = &prepared.settings;
-    match validated(settings, &prepared.schema, &prepared.inherited) {
+    match validated_with(settings, &prepared.schema, &prepared.inherited, asked) {
         Ok(validated) => {
             let mut warnings = validated.warnings.clone();
             let inherited = &prepared.inherited;
@@ -44,7 +53,8 @@ pub fn quietly(prepared: &Prepared) -> (Result<Built, Error>, Vec<String>) {
 /// The environment of a start: nothing runs yet that would have to verify or be verified.
 pub fn at_start(built: Built, settings: &Settings) -> Environment {
     let Built { environment, keys, .. } = built;
-    let plan = keys.map(|keys| keyring::plan(None, &keys.document, &[], policy(settings, false)));
+    let plan =
+        keys.map(|keys| keyring::plan(None, &keys.verifiable(), &[], policy(settings, false)));
     match plan.and_then(|plan| plan.steps.into_iter().next_back()) {
         Some(keys) => environment.with_keys(keys),
         None => environment,
@@ -56,15 +66,40 @@ pub fn policy(settings: &Settings, overlap: bool) -> Policy {
     Policy { keep, grace, now: Moment::now(), overlap }
 }
 
+/// Nothing where all sources are local.
+fn ask(stores: Option<&Stores>) -> Result<Asked, Error> {
+    match stores {
+        Some(stores) => Ok(stores.fetch()?),
+        None => Ok(Asked::nothing()),
+    }
+}
+
 /// The part of it that needs no account. The warnings of all its steps are in the answer.
 pub fn validated(
     settings: &Settings,
     schema: &Schema,
     inherited: &BTreeMap<OsString, OsString>,
+    stores: Option<&Stores>,
+) -> Result<Validated, Error> {
+    validated_with(settings, schema, inherited, &ask(stores)?)
+}
+
+fn validated_with(
+    settings: &Settings,
+    schema: &Schema,
+    inherited: &BTreeMap<OsString, OsString>,
+    asked: &Asked,
 ) -> Result<Validated, Error> {
     let credentials = inherited.get(OsStr::new("CREDENTIALS_DIRECTORY"));
-    let mut fetched =
-        sources::fetch(&settings.sources, &settings.keys, inherited, credentials.map(Path::new))?;
+    let mut fetched = sources::fetch(
+        &settings.sources,
+        &settings.keys,
+        inherited,
+        credentials.map(Path::new),
+        asked,
+    )?;
+    let kept = |name: &&str| !settings.environment.keep.contains(*name);
+    fetched.taken.extend(asked.used().filter(kept).filter_map(|name| name.parse().ok()));
     let mut warnings = std::mem::take(&mut fetched.warnings);
     match schema::validate(fetched, schema, &settings.keys, &settings.environment.allow) {
         Ok(mut validated) => {

@@ -13,6 +13,7 @@ mod harden;
 pub mod init;
 mod instances;
 pub mod key;
+mod leases;
 mod output;
 mod prepare;
 pub mod reload;

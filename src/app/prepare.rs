@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::rc::Rc;
 
 use super::error::Error;
 use crate::account::Account;
@@ -10,6 +11,7 @@ use crate::launch::Task;
 use crate::log;
 use crate::schema::Schema;
 use crate::server::{self, Objection};
+use crate::stores::Stores;
 
 /// What is known before a secret is touched.
 pub struct Prepared {
@@ -17,6 +19,8 @@ pub struct Prepared {
     pub settings: Settings,
     pub schema: Schema,
     pub account: Account,
+    /// None where all sources are local.
+    pub stores: Option<Rc<Stores>>,
 }
 
 impl Prepared {
@@ -31,7 +35,8 @@ impl Prepared {
         }
         let account = Account::resolve(settings.account.as_ref())?;
         let schema = read_schema(&settings)?;
-        Ok(Prepared { inherited, settings, schema, account })
+        let stores = Stores::open(&settings, &inherited)?;
+        Ok(Prepared { inherited, settings, schema, account, stores })
     }
 
     pub fn task(&self) -> Task<'_> {

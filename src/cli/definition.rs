@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::{Arg, ArgAction, Command, ValueHint, value_parser};
@@ -22,10 +23,24 @@ const STEPS: [(&str, Step); 5] = [
     ("revoke", Step::Revoke),
 ];
 
+/// The version, and the stores that the helper of this build can ask.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let stores: Vec<&str> = [
+        ("aws-secrets-manager", cfg!(feature = "aws-secrets-manager")),
+        ("aws-parameter-store", cfg!(feature = "aws-parameter-store")),
+        ("vault", cfg!(feature = "vault")),
+    ]
+    .into_iter()
+    .filter_map(|(store, is_built)| is_built.then_some(store))
+    .collect();
+    let stores = if stores.is_empty() { "none".to_owned() } else { stores.join(", ") };
+    format!("{}\nstores: {stores}", env!("CARGO_PKG_VERSION"))
+});
+
 /// The command line as clap knows it; completions and the tests of the manual read it too.
 pub fn command() -> Command {
     Command::new("keybearer")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION.as_str())
         .about(help::ABOUT)
         .after_help(help::TOP)
         .subcommand_required(true)
@@ -174,13 +189,13 @@ fn shared(command: Command) -> Command {
                 .help_heading(SECRETS),
         )
         .arg(
-            many("aws-secret", "ID", store())
-                .help("Read this AWS secret; not in this version")
+            many("aws-secret", "ID", text(config::aws_secret))
+                .help("Read this secret of AWS Secrets Manager, by name or ARN; repeatable")
                 .help_heading(SECRETS),
         )
         .arg(
-            many("vault", "MOUNT/PATH", store())
-                .help("Read this Vault secret; not in this version")
+            many("vault", "MOUNT/PATH", text(config::vault_secret))
+                .help("Read this KV 2 secret of the Vault at VAULT_ADDR; repeatable")
                 .help_heading(SECRETS),
         )
         .arg(
@@ -277,12 +292,4 @@ where
     F: Fn(&std::ffi::OsStr) -> Result<T, &'static str> + Clone + Send + Sync + 'static,
 {
     ValueParser::new(OsStringValueParser::new().try_map(move |text| parse(&text)))
-}
-
-/// The name of a secret in a store.
-fn store() -> ValueParser {
-    os(|text| match text.to_str() {
-        Some(text) if !text.is_empty() => Ok(OsString::from(text)),
-        _ => Err("expected the secret's name"),
-    })
 }

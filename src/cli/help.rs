@@ -35,6 +35,7 @@ Exit codes:
        conflicted or was rolled back
    64  wrong usage
    69  no instance answers
+   75  a store could not be reached; trying again may help
    77  refused for permissions; the message has the command that mends it
    78  wrong configuration, an unknown user, or a secret that breaks the schema
   126  the command cannot be executed

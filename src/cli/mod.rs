@@ -118,17 +118,23 @@ fn words(matches: &mut ArgMatches) -> Vec<OsString> {
 
 /// A later source wins, so the order counts across the options too.
 fn sources(matches: &mut ArgMatches) -> Vec<SourceOption> {
-    let mut sources = Vec::new();
-    let mut add = |option: &str, to: fn(OsString) -> SourceOption| {
-        let places: Vec<usize> = matches.indices_of(option).into_iter().flatten().collect();
-        let values = matches.remove_many::<OsString>(option).into_iter().flatten();
-        sources.extend(places.into_iter().zip(values.map(to)));
-    };
-    add("env-file", |path| SourceOption::EnvFile(path.into()));
-    add("aws-secret", |id| SourceOption::AwsSecret(id.to_string_lossy().into_owned()));
-    add("vault", |path| SourceOption::Vault(path.to_string_lossy().into_owned()));
+    let mut sources =
+        given(matches, "env-file", |path: OsString| SourceOption::EnvFile(path.into()));
+    sources.extend(given(matches, "aws-secret", SourceOption::AwsSecret));
+    sources.extend(given(matches, "vault", |(mount, path)| SourceOption::Vault { mount, path }));
     sources.sort_by_key(|(place, _)| *place);
     sources.into_iter().map(|(_, source)| source).collect()
+}
+
+/// Each with its place on the command line.
+fn given<T: Clone + Send + Sync + 'static>(
+    matches: &mut ArgMatches,
+    option: &str,
+    to: fn(T) -> SourceOption,
+) -> Vec<(usize, SourceOption)> {
+    let places: Vec<usize> = matches.indices_of(option).into_iter().flatten().collect();
+    let values = matches.remove_many::<T>(option).into_iter().flatten();
+    places.into_iter().zip(values.map(to)).collect()
 }
 
 #[cfg(test)]

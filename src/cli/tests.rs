@@ -43,7 +43,7 @@ fn every_option_reaches_its_place() {
             name: Some("site".into()),
             sources: vec![
                 SourceOption::EnvFile("/a.env".into()),
-                SourceOption::Vault("secret/a".into()),
+                SourceOption::Vault { mount: "secret".into(), path: "a".into() },
                 SourceOption::EnvFile(std::env::current_dir().unwrap().join("b.env")),
                 SourceOption::AwsSecret("x/y".into()),
             ],
@@ -143,6 +143,11 @@ fn wrong_usage_is_one_line_with_the_mend() {
         ("run --user a --user b", "--user is given twice; leave one of them out"),
         ("run -q -v", "--quiet contradicts --verbose; leave one of them out"),
         ("run --log-format yaml", "--log-format: expected text or json"),
+        ("run --vault secret", "--vault: expected MOUNT/PATH, such as secret/example/prod"),
+        (
+            "run --aws-secret a?b",
+            "--aws-secret: expected a secret's name or ARN, such as example/prod",
+        ),
         ("run --user a:", "--user: expected USER or USER:GROUP"),
         ("check --json=1", "--json takes no value"),
         ("rotate promot", "STEP: unknown value; did you mean 'promote'?"),
@@ -176,6 +181,17 @@ fn help_and_version_are_no_failure() {
         let stop = given(line).unwrap_err();
         assert!(matches!(stop, Stop::Shown(_)) && stop.exit().is_none(), "{line}");
     }
+    let Err(Stop::Shown(version)) = given("--version") else { panic!("no version") };
+    let (first, stores) = version.trim_end().split_once('\n').unwrap();
+    assert_eq!(first, format!("keybearer {}", env!("CARGO_PKG_VERSION")));
+    let all = "stores: aws-secrets-manager, aws-parameter-store, vault";
+    let default = cfg!(all(
+        feature = "aws-secrets-manager",
+        feature = "aws-parameter-store",
+        feature = "vault"
+    ));
+    assert!(!default || stores == all, "{stores}");
+    assert!(cfg!(feature = "stores") || stores == "stores: none", "{stores}");
     let Err(Stop::NoCommand(help)) = given("") else { panic!("no help") };
     for word in ["keybearer run --env-file", "Exit codes:", "/etc/keybearer/NAME.toml"] {
         assert!(help.contains(word), "{word}");

@@ -23,8 +23,10 @@ pub enum Error {
         lines(warnings)
     )]
     NoSource { config: PathBuf, warnings: Vec<String> },
-    #[error("{option} ({variable}): this version reads local sources only: {}", LOCAL_SOURCES)]
-    RemoteOption { option: &'static str, variable: &'static str },
+    #[error(
+        "{vault}: no address of Vault; set VAULT_ADDR, or give address = \"https://...\" in its [[source]]"
+    )]
+    NoVaultAddress { vault: String },
     #[error("'{}': its file name makes no instance name; give --name NAME", config.display())]
     NoInstanceName { config: PathBuf },
     #[error("the address '{address}' is given twice; leave one of them out")]
@@ -34,24 +36,21 @@ pub enum Error {
     )]
     PauseWithoutSockets,
     #[error(
-        "on-hup = \"generate\" in [keys] writes a new key, and no source is an env file that it could be written to; put the key into one, or leave on-hup out"
+        "on-hup = \"generate\" in [keys] writes a new key, and no source is an env file that it could be written to; {mend}"
     )]
-    NothingToWrite,
+    NothingToWrite { mend: &'static str },
 }
-
-/// What a `[[source]]` can be in this version.
-pub(super) const LOCAL_SOURCES: &str = "env-file, directory, systemd-credentials, environment";
 
 impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Error::Form { .. }
             | Error::NoSource { .. }
-            | Error::RemoteOption { .. }
+            | Error::NoVaultAddress { .. }
             | Error::NoInstanceName { .. }
             | Error::AddressTwice { .. }
             | Error::PauseWithoutSockets
-            | Error::NothingToWrite => Exit::Config,
+            | Error::NothingToWrite { .. } => Exit::Config,
             Error::Unreadable(refusal) => refusal.exit(),
             Error::Variable { .. } => Exit::Usage,
         }

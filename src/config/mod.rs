@@ -12,12 +12,16 @@ mod hosts;
 mod key_names;
 mod overrides;
 mod raw;
+mod raw_aws;
 mod raw_keys;
 mod raw_source;
+mod raw_vault;
 mod remote;
 mod resolve;
 mod server_kind;
 mod settings;
+mod store_forms;
+mod store_options;
 mod strategy;
 mod suggest;
 mod table;
@@ -38,6 +42,10 @@ pub use remote::{
 pub use resolve::{log_settings, resolve};
 pub use server_kind::ServerKind;
 pub use settings::*;
+pub use store_forms::{aws_secret, vault_secret};
 pub use strategy::Strategy;
 pub use suggest::closest;
 pub use variables::{SHARED as SHARED_VARIABLES, read as variables};
+
+#[cfg(test)]
+mod store_tests;

@@ -29,7 +29,7 @@ pub struct Overrides {
 pub enum SourceOption {
     EnvFile(PathBuf),
     AwsSecret(String),
-    Vault(String),
+    Vault { mount: String, path: String },
 }
 
 impl Overrides {

@@ -1,11 +1,11 @@
 //! One `[[source]]`: its type decides which keys it may have.
 
-use super::error::LOCAL_SOURCES;
 use super::forms::absolute_path;
 use super::raw::{PATH, name, variables};
 use super::table::Table;
 use super::value::{Value, Wrong, choice, form, map, some};
-use super::{Credentials, Error, Inherited, Selection, SourceKind, SourceSpec};
+use super::{Credentials, Error, Inherited, Remote, Selection, SourceKind, SourceSpec};
+use super::{raw_aws, raw_vault};
 
 #[derive(Clone, Copy)]
 enum Type {
@@ -13,29 +13,27 @@ enum Type {
     Directory,
     SystemdCredentials,
     Environment,
-    /// Known, and not read by this version.
-    Remote,
+    AwsSecretsManager,
+    AwsParameterStore,
+    Vault,
 }
 
-const LOCAL: &[(&str, Type)] = &[
+const TYPES: &[(&str, Type)] = &[
     ("env-file", Type::EnvFile),
     ("directory", Type::Directory),
     ("systemd-credentials", Type::SystemdCredentials),
     ("environment", Type::Environment),
+    ("aws-secrets-manager", Type::AwsSecretsManager),
+    ("aws-parameter-store", Type::AwsParameterStore),
+    ("vault", Type::Vault),
 ];
 
-const REMOTE: &[(&str, Type)] = &[
-    ("aws-secrets-manager", Type::Remote),
-    ("aws-parameter-store", Type::Remote),
-    ("vault", Type::Remote),
-    ("google-secret-manager", Type::Remote),
-    ("azure-key-vault", Type::Remote),
-    ("command", Type::Remote),
-];
+/// Known, and not read by this version.
+const LATER: &[&str] = &["google-secret-manager", "azure-key-vault", "command"];
 
 /// A config for each type of source, with nothing in it but the type.
 pub(super) fn one_of_each_type() -> impl Iterator<Item = String> {
-    LOCAL.iter().map(|(word, _)| format!("[[source]]\ntype = \"{word}\""))
+    TYPES.iter().map(|(word, _)| format!("[[source]]\ntype = \"{word}\""))
 }
 
 pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
@@ -79,29 +77,34 @@ pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
             };
             (SourceKind::Environment { wanted }, selection)
         }
-        Type::Remote => {
-            let message =
-                format!("type \"{word}\": this version reads local sources only: {LOCAL_SOURCES}");
-            return Err(table.error(message));
-        }
+        Type::AwsSecretsManager => remote(Remote::AwsSecret, raw_aws::secret(&mut table)?),
+        Type::AwsParameterStore => remote(Remote::AwsParameters, raw_aws::parameters(&mut table)?),
+        Type::Vault => remote(Remote::Vault, raw_vault::vault(&mut table)?),
     };
     Ok(SourceSpec { kind, selection })
 }
 
+fn remote<T>(of: fn(T) -> Remote, (asked, selection): (T, Selection)) -> (SourceKind, Selection) {
+    (SourceKind::Remote(Box::new(of(asked))), selection)
+}
+
 fn source_type(value: &Value<'_>) -> Result<(Type, &'static str), Wrong> {
-    let known = |words: &'static [(&'static str, Type)]| {
-        let given = value.get_ref().as_str()?;
-        words.iter().find(|(word, _)| *word == given).map(|(word, type_)| (*type_, *word))
-    };
-    match known(REMOTE).or_else(|| known(LOCAL)) {
-        Some(found) => Ok(found),
+    let given = value.get_ref().as_str();
+    if let Some(word) = LATER.iter().find(|word| given == Some(word)) {
+        let types: Vec<&str> = TYPES.iter().map(|(word, _)| *word).collect();
+        let message =
+            format!("this version does not read \"{word}\"; it reads {}", types.join(", "));
+        return Err(Wrong::at(value, message));
+    }
+    match TYPES.iter().find(|(word, _)| given == Some(word)) {
+        Some((word, type_)) => Ok((*type_, word)),
         // The words are known not to match; this says which there are.
-        None => choice(LOCAL)(value).map(|type_| (type_, "")),
+        None => choice(TYPES)(value).map(|type_| (type_, "")),
     }
 }
 
 /// What every source takes. No key is read after this.
-fn selection(table: &mut Table<'_>) -> Result<Selection, Error> {
+pub(super) fn selection(table: &mut Table<'_>) -> Result<Selection, Error> {
     let selection = Selection {
         prefix: table.read("prefix", form("a prefix", prefix))?,
         rename: table
@@ -113,7 +116,7 @@ fn selection(table: &mut Table<'_>) -> Result<Selection, Error> {
     Ok(selection)
 }
 
-fn either(table: &Table<'_>, one: &str, other: &str) -> Error {
+pub(super) fn either(table: &Table<'_>, one: &str, other: &str) -> Error {
     table.error(format!("'{one}' or '{other}'{}: give one of the two", table.place()))
 }
 

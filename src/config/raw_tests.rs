@@ -198,7 +198,7 @@ fn unknown_keys_are_refused_where_they_stand() {
         ),
         ("[redy]\n", "1:2: unknown key 'redy'; did you mean 'ready'?"),
         ("[cache]\nx = 1", "1:2: unknown key 'cache'"),
-        ("helper-user = \"x\"", "1:1: unknown key 'helper-user'"),
+        ("helper-usr = \"x\"", "1:1: unknown key 'helper-usr'; did you mean 'helper-user'?"),
         ("\"a\\nb\" = 1", "1:1: unknown key 'a\\nb'"),
         ("user = \"ä\"; canary", "1:11: unexpected key or value, expected newline, '#'"),
         (
@@ -330,18 +330,14 @@ fn wrong_values_are_named_by_kind_and_never_shown() {
 
 #[test]
 fn sources_that_cannot_be() {
-    let local = "env-file, directory, systemd-credentials, environment";
-    for word in [
-        "aws-secrets-manager",
-        "aws-parameter-store",
-        "vault",
-        "google-secret-manager",
-        "azure-key-vault",
-        "command",
-    ] {
+    let types = "env-file, directory, systemd-credentials, environment, aws-secrets-manager, \
+                 aws-parameter-store, vault";
+    for word in ["google-secret-manager", "azure-key-vault", "command"] {
         assert_eq!(
             bad(&format!("\n[[source]]\ntype = \"{word}\"\nsecret = \"canary\"")),
-            format!("2:1: type \"{word}\": this version reads local sources only: {local}")
+            format!(
+                "3:8: 'type' in [[source]]: this version does not read \"{word}\"; it reads {types}"
+            )
         );
     }
     for (text, line) in [
@@ -354,7 +350,8 @@ fn sources_that_cannot_be() {
         (
             "[[source]]\ntype = \"envfile\"",
             "2:8: 'type' in [[source]]: expected \"env-file\", \"directory\", \
-             \"systemd-credentials\" or \"environment\"; did you mean \"env-file\"?",
+             \"systemd-credentials\", \"environment\", \"aws-secrets-manager\", \
+             \"aws-parameter-store\" or \"vault\"; did you mean \"env-file\"?",
         ),
         (
             "[[source]]\ntype = \"environment\"",
@@ -422,7 +419,16 @@ fn the_keys_known_are_those_of_every_table_and_type() {
     assert!(
         is_known("", "command") && is_known("[ready]", "settle") && is_known("[watch]", "every")
     );
-    for type_ in ["env-file", "directory", "systemd-credentials", "environment"] {
+    assert!(is_known("auth of [[source]] of type \"vault\"", "secret-id-file"));
+    for type_ in [
+        "env-file",
+        "directory",
+        "systemd-credentials",
+        "environment",
+        "aws-secrets-manager",
+        "aws-parameter-store",
+        "vault",
+    ] {
         let table = format!("[[source]] of type \"{type_}\"");
         assert!(is_known(&table, "rename") && is_known(&table, "only"), "{type_}");
     }

@@ -12,6 +12,38 @@ pub enum Remote {
     Vault(Vault),
 }
 
+impl Remote {
+    /// What two configs that mean the same thing have in common, as far as a config says.
+    pub fn identity(&self) -> String {
+        match self {
+            Remote::AwsSecret(aws) => {
+                let region = aws.access.region.as_deref().unwrap_or_default();
+                format!("aws-secret:{region}:{}", aws.secret)
+            }
+            Remote::AwsParameters(aws) => {
+                let region = aws.access.region.as_deref().unwrap_or_default();
+                let path = aws.path.iter().chain(&aws.names).map(String::as_str);
+                format!("aws-parameters:{region}:{}", path.collect::<Vec<_>>().join(","))
+            }
+            Remote::Vault(vault) => {
+                let address = vault.address.trim_end_matches('/');
+                let namespace = vault.namespace.as_deref().unwrap_or_default().trim_matches('/');
+                let (mount, path) = (vault.mount.trim_matches('/'), vault.path.trim_matches('/'));
+                format!("vault:{address}:{namespace}:{mount}/{path}")
+            }
+        }
+    }
+
+    /// Whether older values can be asked for. With one version pinned there is nothing to look back from.
+    pub fn keeps_history(&self) -> bool {
+        match self {
+            Remote::AwsSecret(aws) => aws.version.is_none() && aws.stage.is_none(),
+            Remote::AwsParameters(_) => false,
+            Remote::Vault(vault) => vault.engine == Engine::Kv2 && vault.version.is_none(),
+        }
+    }
+}
+
 /// As messages show it: the store and what is asked for there.
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -67,7 +99,7 @@ pub struct AwsParameters {
 /// `type = "vault"`; OpenBao is the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vault {
-    /// From the config, or VAULT_ADDR.
+    /// From the config, or VAULT_ADDR; empty until that was looked up.
     pub address: String,
     pub mount: String,
     pub path: String,
@@ -114,7 +146,7 @@ pub struct VaultAuth {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum VaultMethod {
-    /// VAULT_TOKEN.
+    /// VAULT_TOKEN. Where that is not set and HOME has a .vault-token, `resolve` makes it TokenFile.
     #[default]
     Token,
     TokenFile,
@@ -125,4 +157,17 @@ pub enum VaultMethod {
     Userpass,
     /// The client certificate.
     Cert,
+}
+
+impl VaultMethod {
+    pub const WORDS: &[(&str, VaultMethod)] = &[
+        ("token", VaultMethod::Token),
+        ("token-file", VaultMethod::TokenFile),
+        ("approle", VaultMethod::AppRole),
+        ("kubernetes", VaultMethod::Kubernetes),
+        ("jwt", VaultMethod::Jwt),
+        ("aws-iam", VaultMethod::AwsIam),
+        ("userpass", VaultMethod::Userpass),
+        ("cert", VaultMethod::Cert),
+    ];
 }

@@ -10,7 +10,7 @@ use crate::log;
 use super::table::Document;
 use super::{
     AccountSpec, Error, Keys, Listen, OnHup, Overrides, Raw, RawKeys, Ready, Reload, SchemaChoice,
-    Selection, Settings, SourceKind, SourceOption, SourceSpec, Watch, forms, parse, variables,
+    Settings, SourceKind, SourceSpec, Watch, forms, parse, store_options, variables,
 };
 
 /// Where the config file is looked for when none is named.
@@ -53,11 +53,14 @@ fn resolve_in(
         None => Raw::default(),
     };
     let name = name(&given, &raw, config_file.as_deref())?;
-    let sources = if given.sources.is_empty() {
+    let mut sources = if given.sources.is_empty() {
         raw.sources
     } else {
-        given.sources.into_iter().map(source).collect::<Result<_, _>>()?
+        given.sources.into_iter().map(store_options::source).collect()
     };
+    for source in &mut sources {
+        store_options::fill_in(&mut source.kind, environment)?;
+    }
     if sources.is_empty() {
         let config = config_file.unwrap_or_else(|| config_directory.join(format!("{name}.toml")));
         return Err(Error::NoSource { config, warnings });
@@ -98,6 +101,7 @@ fn resolve_in(
             liveness: raw.ready.liveness.unwrap_or(false),
         },
         fetch_within: raw.fetch_within.unwrap_or(Duration::from_secs(30)),
+        helper_user: raw.helper_user,
         manage: raw.manage,
         keys,
         reload: Reload {
@@ -150,11 +154,26 @@ fn keys(
     };
     let has_file = sources.iter().any(|source| matches!(source.kind, SourceKind::EnvFile { .. }));
     if keys.on_hup == OnHup::Generate && !has_file {
-        return Err(Error::NothingToWrite);
+        let has_store = sources.iter().any(|source| matches!(source.kind, SourceKind::Remote(_)));
+        return Err(Error::NothingToWrite {
+            mend: if has_store {
+                "leave on-hup out, and use keybearer rotate, which writes to stores too"
+            } else {
+                "put the key into one, or leave on-hup out"
+            },
+        });
     }
-    if let Some(file) = config_file.filter(|_| keys.history) {
+    let keeps_history = |source: &SourceSpec| match &source.kind {
+        SourceKind::Remote(remote) => remote.keeps_history(),
+        SourceKind::EnvFile { .. }
+        | SourceKind::Directory { .. }
+        | SourceKind::SystemdCredentials { .. }
+        | SourceKind::Environment { .. } => false,
+    };
+    let history_is_kept = sources.iter().any(keeps_history);
+    if let Some(file) = config_file.filter(|_| keys.history && !history_is_kept) {
         warnings.push(format!(
-            "'{}': [keys] history has no effect: local sources keep none; take it out",
+            "'{}': [keys] history has no effect: none of the sources keeps older values; take it out",
             file.display()
         ));
     }
@@ -190,20 +209,6 @@ fn name(given: &Overrides, raw: &Raw, config_file: Option<&Path>) -> Result<Stri
         .and_then(|stem| stem.to_str())
         .and_then(|stem| forms::instance_name(stem).ok())
         .ok_or_else(|| Error::NoInstanceName { config: config.to_owned() })
-}
-
-fn source(option: SourceOption) -> Result<SourceSpec, Error> {
-    match option {
-        SourceOption::EnvFile(path) => {
-            Ok(SourceSpec { kind: SourceKind::EnvFile { path }, selection: Selection::default() })
-        }
-        SourceOption::AwsSecret(_) => {
-            Err(Error::RemoteOption { option: "--aws-secret", variable: "KEYBEARER_AWS_SECRET" })
-        }
-        SourceOption::Vault(_) => {
-            Err(Error::RemoteOption { option: "--vault", variable: "KEYBEARER_VAULT" })
-        }
-    }
 }
 
 #[cfg(test)]

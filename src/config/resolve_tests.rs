@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Address, Hosts, ServerKind};
+use crate::config::{Address, Hosts, ServerKind, SourceOption};
 use crate::exit::Exit;
 use crate::log;
 
@@ -177,11 +177,23 @@ fn what_local_sources_cannot_do() {
     let settings = with("a.toml", env_file("/a.env")).unwrap();
     assert_eq!(settings.keys.on_hup, OnHup::Generate);
 
+    let aws = || vec![SourceOption::AwsSecret("example/prod".to_owned())];
+    assert_eq!(
+        with("a.toml", aws()).unwrap_err().to_string(),
+        "on-hup = \"generate\" in [keys] writes a new key, and no source is an env file that it \
+         could be written to; leave on-hup out, and use keybearer rotate, which writes to stores too"
+    );
+    let settings = with("b.toml", aws()).unwrap();
+    assert!(settings.keys.history && settings.warnings.is_empty(), "{:?}", settings.warnings);
+    let hosts = Hosts::or_default(None, &settings.sources[0].kind);
+    assert_eq!(hosts, Hosts::Many);
+
     let settings = with("b.toml", Vec::new()).unwrap();
     assert_eq!(
         settings.warnings,
         [format!(
-            "'{}': [keys] history has no effect: local sources keep none; take it out",
+            "'{}': [keys] history has no effect: none of the sources keeps older values; \
+             take it out",
             etc.0.join("b.toml").display()
         )]
     );
@@ -219,17 +231,6 @@ fn refusals() {
     let error = etc.resolve(config("missing.toml"), &[]).unwrap_err();
     assert_eq!(error.exit(), Exit::Config);
     assert!(error.to_string().contains(&shown("missing.toml")), "{error}");
-    let local = "env-file, directory, systemd-credentials, environment";
-    refused(
-        Overrides { sources: vec![SourceOption::Vault("s/p".into())], ..Overrides::default() },
-        format!("--vault (KEYBEARER_VAULT): this version reads local sources only: {local}"),
-    );
-    refused(
-        Overrides { sources: vec![SourceOption::AwsSecret("p".into())], ..Overrides::default() },
-        format!(
-            "--aws-secret (KEYBEARER_AWS_SECRET): this version reads local sources only: {local}"
-        ),
-    );
     let twice: Address = "127.0.0.1:1".parse().unwrap();
     refused(
         Overrides {

@@ -28,6 +28,8 @@ pub struct Settings {
     pub server: Option<ServerKind>,
     pub ready: Ready,
     pub fetch_within: Duration,
+    /// As whom the helper asks the stores, where keybearer is root.
+    pub helper_user: Option<String>,
     /// `[django] manage`
     pub manage: Option<Vec<OsString>>,
     pub keys: Keys,

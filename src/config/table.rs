@@ -89,6 +89,30 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// An inline table, named after this one.
+    pub fn inner(&mut self, key: &'static str) -> Result<Table<'a>, Error> {
+        let label = format!("{key} of {}", self.label);
+        match self.take(key) {
+            None => Ok(Table::new(self.document, label, self.at, DeTable::new())),
+            Some(value) => self.below(key, label, value),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// A key that may not be there, and why.
+    pub fn refuse(&self, key: &str, why: &str) -> Result<(), Error> {
+        match self.entries.get_key_value(key) {
+            Some((key_there, _)) => {
+                let message = format!("'{key}'{}: {why}", self.place());
+                Err(self.document.error(key_there.span().start, message))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// The tables of an array, `[[key]]`.
     pub fn tables(&mut self, key: &'static str) -> Result<Vec<Table<'a>>, Error> {
         let Some(value) = self.take(key) else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use super::{Error, Overrides, SourceOption, closest, forms};
+use super::{Error, Overrides, SourceOption, closest, forms, store_forms};
 
 /// Option and variable, in the order of the help.
 pub const SHARED: &[(&str, &str)] = &[
@@ -43,10 +43,14 @@ pub fn read(environment: &BTreeMap<OsString, OsString>) -> Result<(Overrides, Ve
                 }
             }
             "KEYBEARER_AWS_SECRET" => {
-                sources[1] = one.each(|id| Ok(SourceOption::AwsSecret(id.to_owned())))?
+                sources[1] =
+                    one.each(|id| store_forms::aws_secret(id).map(SourceOption::AwsSecret))?
             }
             "KEYBEARER_VAULT" => {
-                sources[2] = one.each(|path| Ok(SourceOption::Vault(path.to_owned())))?
+                sources[2] = one.each(|text| {
+                    let (mount, path) = store_forms::vault_secret(text)?;
+                    Ok(SourceOption::Vault { mount, path })
+                })?
             }
             "KEYBEARER_SCHEMA" => given.schema = Some(one.checked(forms::schema(value))?),
             "KEYBEARER_USER" => given.user = Some(one.text(forms::account)?),
@@ -145,6 +149,7 @@ mod tests {
             let value = match *variable {
                 "KEYBEARER_LISTEN" => "127.0.0.1:8000",
                 "KEYBEARER_READY_PATH" => "/healthz",
+                "KEYBEARER_VAULT" => "secret/example",
                 "KEYBEARER_LOG_FORMAT" => "json",
                 "KEYBEARER_VERBOSE" | "KEYBEARER_QUIET" => "1",
                 _ => "django",
@@ -170,7 +175,7 @@ mod tests {
             [
                 SourceOption::EnvFile("/a.env".into()),
                 SourceOption::EnvFile("/b.env".into()),
-                SourceOption::Vault("secret/a".to_owned()),
+                SourceOption::Vault { mount: "secret".to_owned(), path: "a".to_owned() },
             ]
         );
         assert_eq!(given.listen.len(), 2);
@@ -182,6 +187,16 @@ mod tests {
             ("KEYBEARER_QUIET", "canary", "KEYBEARER_QUIET: expected true or false"),
             ("KEYBEARER_VERBOSE", "4", "KEYBEARER_VERBOSE: expected a number from 0 to 3"),
             ("KEYBEARER_LOG_FORMAT", "canary", "KEYBEARER_LOG_FORMAT: expected text or json"),
+            (
+                "KEYBEARER_VAULT",
+                "canary",
+                "KEYBEARER_VAULT: expected MOUNT/PATH, such as secret/example/prod",
+            ),
+            (
+                "KEYBEARER_AWS_SECRET",
+                "canary?",
+                "KEYBEARER_AWS_SECRET: expected a secret's name or ARN, such as example/prod",
+            ),
             ("KEYBEARER_USER", "canary:", "KEYBEARER_USER: expected USER or USER:GROUP"),
         ] {
             let error = read(&environment(&[(variable, value)])).unwrap_err();

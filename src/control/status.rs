@@ -70,6 +70,8 @@ pub struct SourceStatus {
     /// As messages show it.
     pub source: String,
     pub version: Option<String>,
+    /// Until when what it gave is good, as far as is known now.
+    pub lease_until: Option<Moment>,
     /// Its path, where it is an env file.
     pub env_file: Option<String>,
 }

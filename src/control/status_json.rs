@@ -121,13 +121,19 @@ impl KeyStatus {
 
 impl SourceStatus {
     fn json(&self) -> Value {
-        json!({ "source": self.source, "version": self.version, "env-file": self.env_file })
+        json!({
+            "source": self.source,
+            "version": self.version,
+            "lease-until": self.lease_until.map(|until| until.to_string()),
+            "env-file": self.env_file,
+        })
     }
 
     fn read(fields: Fields<'_>) -> Result<SourceStatus, Malformed> {
         Ok(SourceStatus {
             source: fields.get("source", text)?,
             version: fields.maybe("version", text)?,
+            lease_until: fields.maybe("lease-until", word)?,
             env_file: fields.maybe("env-file", text)?,
         })
     }

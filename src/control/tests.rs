@@ -41,9 +41,15 @@ pub(super) fn status() -> Status {
             SourceStatus {
                 source: "'/etc/a.env'".to_owned(),
                 version: Some("17".to_owned()),
+                lease_until: Some(at(1_795_248_261)),
                 env_file: Some("/etc/a.env".to_owned()),
             },
-            SourceStatus { source: "the environment".to_owned(), version: None, env_file: None },
+            SourceStatus {
+                source: "the environment".to_owned(),
+                version: None,
+                lease_until: None,
+                env_file: None,
+            },
         ],
         hand_overs_ok: 4,
         hand_overs_failed: 1,

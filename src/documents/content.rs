@@ -3,8 +3,7 @@
 use crate::config::Encoding;
 use crate::keyring::{Document, Record};
 use crate::schema::{decode_keys, encode_keys};
-use crate::secrets::{Name, Secret};
-use crate::sources::env_file::{Change, Edit};
+use crate::secrets::Secret;
 
 use super::Error;
 use super::own_names::OwnNames;
@@ -14,10 +13,10 @@ pub(super) fn read<'a>(
     names: &OwnNames,
     encoding: Encoding,
     from: &str,
-    get: impl Fn(&Name) -> Option<&'a Secret>,
+    get: impl Fn(&str) -> Option<&'a Secret>,
 ) -> Result<Document, Error> {
-    let given = |name: &Name| get(name).filter(|value| !value.expose().is_empty());
-    let about = |name: &Name| (from.to_owned(), name.clone());
+    let given = |name: &str| get(name).filter(|value| !value.expose().is_empty());
+    let about = |name: &str| (from.to_owned(), name.to_owned());
     let current = given(&names.current).ok_or_else(|| {
         let (from, name) = about(&names.current);
         Error::NoKey { from, name }
@@ -36,6 +35,13 @@ pub(super) fn read<'a>(
     };
     let next = given(&names.next).map(Secret::duplicate);
     Ok(Document { current: current.duplicate(), fallbacks, next, record })
+}
+
+#[derive(Debug)]
+pub(super) enum Field<'a> {
+    Keep,
+    Set(&'a Secret),
+    Remove,
 }
 
 /// The fields as they are written; None: not there.
@@ -80,17 +86,12 @@ impl Written {
         self.is_equal.iter().all(|equal| *equal)
     }
 
-    pub fn edits<'a>(&'a self, names: &'a OwnNames) -> Vec<Edit<'a>> {
-        let fields = names.all().into_iter().zip(&self.values).zip(self.is_equal);
-        fields
-            .map(|((name, value), is_equal)| {
-                let change = match value {
-                    _ if is_equal => Change::Keep,
-                    Some(value) => Change::Set(value),
-                    None => Change::Remove,
-                };
-                Edit { name, change }
-            })
-            .collect()
+    /// Each field with what happens to it, in the order of `OwnNames::all`.
+    pub fn fields(&self) -> [Field<'_>; 4] {
+        std::array::from_fn(|at| match &self.values[at] {
+            _ if self.is_equal[at] => Field::Keep,
+            Some(value) => Field::Set(value),
+            None => Field::Remove,
+        })
     }
 }

@@ -1,10 +1,9 @@
-use std::path::PathBuf;
-
 use crate::exit::Exit;
 use crate::files::{Refusal, Unwritten, quoted};
 use crate::schema::NotAKeyList;
 use crate::secrets::Name;
 use crate::sources;
+use crate::stores;
 
 /// Why a document was not read or not written. No variant holds a value.
 #[derive(Debug, thiserror::Error)]
@@ -17,21 +16,23 @@ pub enum Error {
     )]
     NoVariableName { from: String, site: Name, name: String },
     #[error("{from}: {name} stands for two things; give each its own name: rename = {{ ... }}")]
-    Shared { from: String, name: Name },
+    Shared { from: String, name: String },
     #[error(transparent)]
     Unread(#[from] Refusal),
     #[error(transparent)]
     Source(#[from] sources::Error),
     #[error("{from} holds no {name}, or an empty one; put a key there: keybearer key")]
-    NoKey { from: String, name: Name },
+    NoKey { from: String, name: String },
     #[error("{from}: {name} {error}")]
-    NoKeyList { from: String, name: Name, error: NotAKeyList },
+    NoKeyList { from: String, name: String, error: NotAKeyList },
     #[error(
         "{from}: {name} is not what rotate wrote; restore it, or take it out: the times that old keys may go are lost then"
     )]
-    NoRecord { from: String, name: Name },
-    #[error("{} was changed by something else meanwhile; run it again", quoted(path))]
-    Conflict { path: PathBuf },
+    NoRecord { from: String, name: String },
+    #[error("{from} was changed by something else meanwhile; run it again")]
+    Conflict { from: String },
+    #[error(transparent)]
+    Store(stores::Error),
     #[error(
         "{from}: {name} is on lines {}; only the last counts: take the others out",
         numbers(lines)
@@ -40,11 +41,11 @@ pub enum Error {
     #[error(
         "{from}: {name} cannot hold a key with a comma, white space around it or nothing in it; for a comma set [keys] encoding = \"json\", else make another: keybearer key"
     )]
-    NoItem { from: String, name: Name },
+    NoItem { from: String, name: String },
     #[error(
         "{from}: {name} would not be read back as it is to be written; make another key: keybearer key"
     )]
-    NotReadBack { from: String, name: Name },
+    NotReadBack { from: String, name: String },
     #[error(transparent)]
     Unwritten(Unwritten),
 }
@@ -52,7 +53,7 @@ pub enum Error {
 impl Error {
     pub(super) fn unwritten(error: Unwritten) -> Error {
         match error {
-            Unwritten::Changed { path } => Error::Conflict { path },
+            Unwritten::Changed { path } => Error::Conflict { from: quoted(&path) },
             error => Error::Unwritten(error),
         }
     }
@@ -61,6 +62,7 @@ impl Error {
         match self {
             Error::Unread(refusal) => refusal.exit(),
             Error::Source(error) => error.exit(),
+            Error::Store(error) => error.exit(),
             Error::Unwritten(error) => error.exit(),
             Error::Conflict { .. } | Error::NotReadBack { .. } => Exit::Failure,
             Error::Unwritable { .. }

@@ -6,6 +6,8 @@
 mod content;
 mod error;
 mod fields;
+mod in_file;
+mod in_store;
 mod own_names;
 mod place;
 #[cfg(test)]
@@ -14,5 +16,7 @@ mod version;
 
 pub use error::Error;
 pub use fields::Fields;
+pub use in_file::InFile;
+pub use in_store::InStore;
 pub use place::Place;
 pub use version::Version;

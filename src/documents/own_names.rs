@@ -9,18 +9,27 @@ const RECORD: &str = "KEYBEARER_ROTATION";
 /// the last that is there.
 #[derive(Debug, Clone)]
 pub(super) struct OwnNames {
-    pub current: Name,
-    pub fallbacks: Name,
-    pub next: Name,
-    pub record: Name,
+    pub current: String,
+    pub fallbacks: String,
+    pub next: String,
+    pub record: String,
 }
 
 impl OwnNames {
-    pub fn of(fields: &Fields, selection: &Selection, from: &str) -> Result<OwnNames, Error> {
+    /// `is_file`: they are variables' names there.
+    pub fn of(
+        fields: &Fields,
+        selection: &Selection,
+        from: &str,
+        is_file: bool,
+    ) -> Result<OwnNames, Error> {
         let next = fields.current.with_suffix("_NEXT");
         let record = site_name(RECORD);
         let site = [&fields.current, &fields.fallbacks, &next, &record];
-        let own = |site: &Name| own_name(site, selection, from);
+        let own = |site: &Name| match is_file {
+            true => own_name(site, selection, from).map(|name| name.to_string()),
+            false => Ok(selection.own_name(site).to_owned()),
+        };
         let names = OwnNames {
             current: own(&fields.current)?,
             fallbacks: own(&fields.fallbacks)?,
@@ -31,8 +40,8 @@ impl OwnNames {
         Ok(names)
     }
 
-    pub fn all(&self) -> [&Name; 4] {
-        [&self.current, &self.fallbacks, &self.next, &self.record]
+    pub fn all(&self) -> [&str; 4] {
+        [&self.current, &self.fallbacks, &self.next, &self.record].map(String::as_str)
     }
 
     /// A field that something else is read from as well would be overwritten.
@@ -46,8 +55,9 @@ impl OwnNames {
         for (at, name) in own.iter().enumerate() {
             let twice = own.iter().skip(at + 1).any(|other| other == name);
             let others = selection.rename.iter().filter(|(other, _)| *other != site[at]);
-            if twice || others.map(|(_, own)| own).any(|other| other == name.as_str()) {
-                return Err(Error::Shared { from: from.to_owned(), name: Name::clone(name) });
+            if twice || others.map(|(_, own)| own).any(|other| other == name) {
+                let name = name.escape_debug().to_string();
+                return Err(Error::Shared { from: from.to_owned(), name });
             }
         }
         Ok(())

@@ -29,8 +29,12 @@ fn spec(path: &Path, rename: &[(&str, &str)]) -> SourceSpec {
     SourceSpec { kind: SourceKind::EnvFile { path: path.to_owned() }, selection }
 }
 
+fn place_of(spec: &SourceSpec, fields: Fields) -> Result<Place, Error> {
+    Place::of(spec, 0, &fields, None)
+}
+
 fn place(path: &Path) -> Place {
-    Place::of(&spec(path, &[]), fields(Encoding::Comma)).expect("a place")
+    place_of(&spec(path, &[]), fields(Encoding::Comma)).expect("a place")
 }
 
 /// The message and the exit code; never a value.
@@ -72,7 +76,7 @@ fn a_document_is_read_by_its_fields() {
     let path = scratch.file("y.env", text.as_bytes(), 0o640);
     let rename =
         [("SECRET_KEY", "key"), ("SECRET_KEY_FALLBACKS", "old"), ("KEYBEARER_ROTATION", "when")];
-    let place = Place::of(&spec(&path, &rename), fields(Encoding::Json)).expect("a place");
+    let place = place_of(&spec(&path, &rename), fields(Encoding::Json)).expect("a place");
     let (document, _) = place.read().expect("read");
     let (current, next) = (secret("canary"), Some(secret("n")));
     assert_eq!(document, Document { current, fallbacks: vec![secret("a,b")], next, record });
@@ -163,7 +167,7 @@ fn json_lists_stay_json_and_names_stay_the_documents() {
     let path = scratch.file("x.env", b"key=a,b\nold=[\"x\", \"y\"]\n", 0o640);
     let rename =
         [("SECRET_KEY", "key"), ("SECRET_KEY_FALLBACKS", "old"), ("SECRET_KEY_NEXT", "next")];
-    let place = Place::of(&spec(&path, &rename), fields(Encoding::Json)).expect("a place");
+    let place = place_of(&spec(&path, &rename), fields(Encoding::Json)).expect("a place");
     let (mut document, version) = place.read().expect("read");
     document.next = Some(secret("n"));
     let version = place.write(&document, &version).expect("written");
@@ -236,7 +240,7 @@ fn what_would_not_be_read_back_is_not_written() {
 #[test]
 fn not_every_source_can_be_written() {
     let of = |kind| {
-        Place::of(&SourceSpec { kind, selection: Selection::default() }, fields(Encoding::Comma))
+        place_of(&SourceSpec { kind, selection: Selection::default() }, fields(Encoding::Comma))
     };
     for (kind, text) in [
         (
@@ -259,7 +263,7 @@ fn not_every_source_can_be_written() {
 #[test]
 fn a_field_has_a_name_of_its_own_that_an_env_file_can_hold() {
     let of = |rename: &[(&str, &str)]| {
-        refused(Place::of(&spec(Path::new("/x.env"), rename), fields(Encoding::Comma)))
+        refused(place_of(&spec(Path::new("/x.env"), rename), fields(Encoding::Comma)))
     };
     for (rename, text) in [
         (

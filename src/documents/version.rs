@@ -2,14 +2,34 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// Which state of a document was read. Of a file it is what it holds: one that an editor has saved
-/// unchanged under another inode is still the same document.
+/// Which state of a document was read.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Version([u8; 32]);
+pub struct Version(Of);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Of {
+    /// What it holds: one that an editor has saved unchanged under another inode is still the same
+    /// document.
+    File([u8; 32]),
+    /// As the store says.
+    Store(String),
+}
 
 impl Version {
     pub(super) fn of(bytes: &[u8]) -> Version {
-        Version(Sha256::digest(bytes).into())
+        Version(Of::File(Sha256::digest(bytes).into()))
+    }
+
+    pub(super) fn of_store(version: String) -> Version {
+        Version(Of::Store(version))
+    }
+
+    /// None: it is a file's.
+    pub(super) fn in_store(&self) -> Option<&str> {
+        match &self.0 {
+            Of::File(_) => None,
+            Of::Store(version) => Some(version),
+        }
     }
 }
 

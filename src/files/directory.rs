@@ -70,12 +70,16 @@ impl Directory {
 
     /// Reads one file by the rule for mounted files.
     pub fn read(&self, name: &OsStr) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+        self.read_by(name, Rule::Mounted)
+    }
+
+    pub(super) fn read_by(&self, name: &OsStr, rule: Rule) -> Result<Zeroizing<Vec<u8>>, Refusal> {
         let path = self.path.join(name);
         let opened = match self.projected(name) {
             Some(data) => open::open(data, name, &path)?,
             None => open::open(&self.here, name, &path)?,
         };
-        let verdict = judge::file(&opened, Rule::Mounted, &path, Owners::STRICT)?;
+        let verdict = judge::file(&opened, rule, &path, Owners::STRICT)?;
         if verdict.open_to_others {
             self.open_to_others.set(true);
         }
@@ -110,6 +114,11 @@ impl Directory {
                 Err(Refusal::System { path: self.path.join(name), doing: "look at", errno })
             }
         }
+    }
+
+    /// Whether that name leads into the set of files.
+    pub(super) fn is_of_the_set(&self, name: &OsStr) -> bool {
+        self.projected(name).is_some()
     }
 
     /// The one kind of link that is followed: `NAME -> ..data/NAME`, inside the set that was

@@ -43,6 +43,10 @@ pub(super) fn directory(
         let what = format!("is writable by everyone (mode {mode:04o})");
         return refuse(what, format!("run: chmod o-w {}", command_word(path)));
     }
+    if owners.no_group && mode & 0o020 != 0 && mode & STICKY == 0 && stat.st_gid != 0 {
+        let what = format!("is writable by its group (mode {mode:04o})");
+        return refuse(what, format!("run: chmod g-w {}", command_word(path)));
+    }
     Ok(())
 }
 
@@ -68,9 +72,9 @@ pub(super) fn file(
         Rule::Mounted => (0o027, opens_to_others),
         // No secret is in there. What an ACL lets others write shows in the group's bits, which
         // are the mask then (acl(5)).
-        Rule::Config | Rule::Schema => (0o022, false),
+        Rule::Config | Rule::Schema | Rule::Executable => (0o022, false),
     };
-    let wrong = wrong(stat, forbidden, acl_opens, path, owners);
+    let wrong = wrong(stat, rule, forbidden, acl_opens, path, owners);
     if !wrong.is_empty() {
         let (what, run): (Vec<_>, Vec<_>) = wrong.into_iter().unzip();
         let mut what = what.join(", ");
@@ -91,6 +95,7 @@ pub(super) fn file(
 /// Everything that is wrong and the command that mends it.
 fn wrong(
     stat: &FileStat,
+    rule: Rule,
     forbidden: u32,
     acl: bool,
     path: &Path,
@@ -114,7 +119,8 @@ fn wrong(
     if open != 0 {
         let what = format!("{} (mode {mode:04o})", openness(open));
         // What may stay, stays; nothing is added that the operator did not give.
-        let mended = mode & 0o666 & !forbidden;
+        let kept = if rule == Rule::Executable { 0o777 } else { 0o666 };
+        let mended = mode & kept & !forbidden;
         wrong.push((what, format!("chmod {mended:o} {word}")));
     }
     wrong

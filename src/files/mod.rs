@@ -35,6 +35,7 @@ pub use rule::Rule;
 pub use shown::{command_word, quoted};
 pub use unwritten::Unwritten;
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use way::Way;
@@ -49,6 +50,26 @@ pub fn read(path: &Path, rule: Rule) -> Result<Contents, Refusal> {
         warnings.push(format!("{} is readable by others, accepted on a tmpfs only", quoted(path)));
     }
     Ok(Contents { bytes, warnings })
+}
+
+/// The same for a file that Kubernetes may have mounted: there each is a link into the newest set of files.
+pub fn read_mounted(path: &Path, rule: Rule) -> Result<Contents, Refusal> {
+    if let (Some(above), Some(name)) = (path.parent(), path.file_name()) {
+        // What is wrong with the way to it, the other reader says.
+        if let Ok(directory) = Directory::open(above)
+            && directory.is_of_the_set(name)
+        {
+            let bytes = directory.read_by(name, rule)?;
+            return Ok(Contents { bytes, warnings: directory.warnings() });
+        }
+    }
+    read(path, rule)
+}
+
+/// Opens and judges a program, to be started from the descriptor.
+pub fn open_executable(path: &Path) -> Result<OwnedFd, Refusal> {
+    let (opened, _) = Way::to(path, Rule::Executable)?.open()?;
+    Ok(opened.fd)
 }
 
 #[cfg(test)]

@@ -11,16 +11,21 @@ use crate::users;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Owners {
     also: Option<u32>,
+    /// A group may not write in the directories either, unless it is root's.
+    pub no_group: bool,
 }
 
 impl Owners {
-    pub const STRICT: Owners = Owners { also: None };
+    pub const STRICT: Owners = Owners { also: None, no_group: false };
 
     /// The look at a schema's owner only says who he is; the descriptors are judged by it later.
     pub fn by(rule: Rule, path: &Path) -> Owners {
         match rule {
             Rule::EnvFile | Rule::Mounted | Rule::Config => Owners::STRICT,
-            Rule::Schema => Owners { also: lstat(path).ok().map(|stat| stat.st_uid) },
+            Rule::Executable => Owners { no_group: true, ..Owners::STRICT },
+            Rule::Schema => {
+                Owners { also: lstat(path).ok().map(|stat| stat.st_uid), ..Owners::STRICT }
+            }
         }
     }
 

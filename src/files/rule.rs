@@ -11,4 +11,7 @@ pub enum Rule {
     /// The application's schema, which lies in its repository and belongs to whoever deploys it. It
     /// holds no secret and decides nothing that its owner, the site, could not do anyway.
     Schema,
+    /// A program that keybearer starts: root's or the invoking user's, and nobody else may write it, or
+    /// put another one in its place.
+    Executable,
 }

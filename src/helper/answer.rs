@@ -21,6 +21,8 @@ pub struct Got {
     pub entries: Vec<(String, Secret)>,
     /// Compared and shown, and given back to write: the version id, the number.
     pub version: Option<String>,
+    /// What the store itself calls it, whatever name it was asked by: an ARN.
+    pub identity: Option<String>,
     /// The wanted fields of earlier versions, the newest first.
     pub history: Vec<(String, Secret)>,
     pub lease: Option<Lease>,

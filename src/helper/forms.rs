@@ -128,7 +128,7 @@ choice!(Work { Fetch = 1, Look = 2, Write = 3, Renew = 4, Revoke = 5 });
 structure!(Write { source, changes, version });
 
 choice!(Answer { Fetched = 1, Looked = 2, Written = 3, Renewed = 4, Revoked = 5, Failed = 6 });
-structure!(Got { entries, version, history, lease, state, used, warnings });
+structure!(Got { entries, version, identity, history, lease, state, used, warnings });
 structure!(Lease { id, seconds, renewable, state });
 structure!(Written { version, state });
 words!(Kind { Unreachable = 1, Refused = 2, Wrong = 3, Conflict = 4 });

@@ -74,6 +74,7 @@ fn answers() -> Vec<Answer> {
             Ok(Got {
                 entries: vec![("SECRET_KEY".to_owned(), secret("value"))],
                 version: Some("3".to_owned()),
+                identity: Some("arn".to_owned()),
                 history: vec![("SECRET_KEY".to_owned(), secret("older"))],
                 lease: Some(Lease { id: "l".to_owned(), seconds: 9, renewable: true, state: None }),
                 state: Some(secret("blob")),

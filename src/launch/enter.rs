@@ -9,88 +9,8 @@ use nix::sys::stat::{Mode, stat, umask};
 use nix::unistd::{AccessFlags, access, chdir, execve, getpid};
 
 use super::Plan;
-use super::privileges::{become_site, errno};
+use crate::privileges::{Failure, Stage, become_account, errno};
 use crate::sys;
-
-/// Where on the way to exec it failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    Group,
-    Descriptors,
-    Groups,
-    Gid,
-    Uid,
-    Capabilities,
-    NoNewPrivileges,
-    CoreLimit,
-    Keyring,
-    TerminalInput,
-    Proof,
-    ParentDeath,
-    Directory,
-    Signals,
-    Exec,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Failure {
-    pub stage: Stage,
-    pub error: Errno,
-}
-
-impl Stage {
-    const ALL: [Stage; 15] = [
-        Stage::Group,
-        Stage::Descriptors,
-        Stage::Groups,
-        Stage::Gid,
-        Stage::Uid,
-        Stage::Capabilities,
-        Stage::NoNewPrivileges,
-        Stage::CoreLimit,
-        Stage::Keyring,
-        Stage::TerminalInput,
-        Stage::Proof,
-        Stage::ParentDeath,
-        Stage::Directory,
-        Stage::Signals,
-        Stage::Exec,
-    ];
-
-    pub(super) fn what(self) -> &'static str {
-        match self {
-            Stage::Group => "setpgid",
-            Stage::Descriptors => "placing the sockets",
-            Stage::Groups => "setgroups",
-            Stage::Gid => "setresgid",
-            Stage::Uid => "setresuid",
-            Stage::Capabilities => "capset",
-            Stage::NoNewPrivileges => "no_new_privs",
-            Stage::CoreLimit => "setrlimit of the core size",
-            Stage::Keyring => "leaving the session keyring",
-            Stage::TerminalInput => "forbidding writes into the terminal's input",
-            Stage::Proof => "the proof that root cannot come back",
-            Stage::ParentDeath => "asking for a TERM when keybearer dies",
-            Stage::Directory => "chdir",
-            Stage::Signals => "sigprocmask",
-            Stage::Exec => "execve",
-        }
-    }
-}
-
-impl Failure {
-    /// For the close-on-exec pipe between child and parent.
-    pub(super) fn to_bytes(self) -> [u8; 5] {
-        let [a, b, c, d] = (self.error as i32).to_ne_bytes();
-        [self.stage as u8, a, b, c, d]
-    }
-
-    pub(super) fn from_bytes(bytes: [u8; 5]) -> Option<Failure> {
-        let [stage, a, b, c, d] = bytes;
-        let stage = *Stage::ALL.get(usize::from(stage))?;
-        Some(Failure { stage, error: Errno::from_raw(i32::from_ne_bytes([a, b, c, d])) })
-    }
-}
 
 /// The last steps before exec, in the process that will be the site. `last` are done when the ids are
 /// set already.
@@ -114,7 +34,7 @@ pub(super) fn enter(
 
 /// The site's ids, mask and directory.
 fn stand_in_place(plan: &Plan) -> Result<(), Failure> {
-    become_site(&plan.account)?;
+    become_account(&plan.account)?;
     umask(Mode::from_bits_truncate(plan.umask));
     match &plan.directory {
         Some(directory) => {
@@ -178,18 +98,4 @@ fn execute(plan: &Plan, strings: &[CString]) -> Errno {
         }
     }
     answer
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_crosses_the_pipe() {
-        for stage in Stage::ALL {
-            let failure = Failure { stage, error: Errno::EACCES };
-            assert_eq!(Failure::from_bytes(failure.to_bytes()), Some(failure));
-        }
-        assert_eq!(Failure::from_bytes([15, 0, 0, 0, 0]), None);
-    }
 }

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 
-use super::{Failure, Stage};
 use crate::exit::Exit;
+use crate::privileges::{Failure, Stage, Unborn};
 
 /// Why a command could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,13 @@ impl LaunchError {
         }
     }
 
+    pub(super) fn from_unborn(unborn: Unborn, plan: &super::Plan) -> LaunchError {
+        match unborn {
+            Unborn::Process { what, error } => LaunchError::Process { what, error },
+            Unborn::Failed(failure) => LaunchError::from_failure(failure, plan),
+        }
+    }
+
     /// What a child that could not become the site reported.
     pub(super) fn from_failure(failure: Failure, plan: &super::Plan) -> LaunchError {
         let Failure { stage, error } = failure;
@@ -90,7 +97,7 @@ impl LaunchError {
                 }
                 error => LaunchError::Exec { program, error },
             },
-            Stage::Descriptors | Stage::Signals | Stage::Group => {
+            Stage::Descriptors | Stage::Signals | Stage::Session | Stage::Group => {
                 LaunchError::Process { what: stage.what(), error: error.into() }
             }
             Stage::Groups
@@ -99,6 +106,7 @@ impl LaunchError {
             | Stage::Capabilities
             | Stage::NoNewPrivileges
             | Stage::CoreLimit
+            | Stage::Limits
             | Stage::Keyring
             | Stage::TerminalInput
             | Stage::Proof

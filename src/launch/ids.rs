@@ -1,9 +1,9 @@
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getegid, geteuid, getgroups, setegid, seteuid, setgroups};
 
-use super::privileges::stay_undumpable;
 use crate::account::Account;
 use crate::exit::Exit;
+use crate::privileges::stay_undumpable;
 use crate::sys;
 
 /// Does `work` under the effective ids of the site, so that a socket is the site's and lies where the

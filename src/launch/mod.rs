@@ -6,14 +6,11 @@ mod enter;
 mod error;
 mod ids;
 mod plan;
-mod privileges;
 mod sockets;
 mod spawn;
 
-pub use enter::{Failure, Stage};
 pub use error::LaunchError;
 pub use ids::under_group_of;
 pub use plan::{Plan, Task};
-pub use privileges::shed;
 pub use sockets::{Received, SocketError, Sockets};
 pub use spawn::{Wiring, become_command, kill_group, rehearse, signal, spawn};

@@ -1,18 +1,13 @@
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::{
-    Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid, pipe2, setpgid, tcsetpgrp,
-};
+use nix::unistd::{Pid, dup2_stderr, dup2_stdin, dup2_stdout, getpid, getppid, setpgid, tcsetpgrp};
 
 use super::enter::{self, enter};
-use super::{Failure, LaunchError, Plan, Stage};
-use crate::sys::{self, Forked};
+use super::{LaunchError, Plan};
+use crate::privileges::{Failure, Stage, in_child};
 
 /// Where a new process's output goes, and who has the terminal.
 #[derive(Debug, Default, Clone, Copy)]
@@ -30,47 +25,18 @@ pub struct Wiring<'a> {
 /// Starts the plan's process in a group of its own, and waits until exec has worked or said why not.
 pub fn spawn(plan: &Plan, wiring: Wiring<'_>) -> Result<Pid, LaunchError> {
     let supervisor = getpid();
-    in_child(plan, wiring.sockets.len(), || Err(child(plan, wiring, supervisor)))
+    // Out of the way of the sockets, which will be placed from 3 upward.
+    let above = i32::try_from(wiring.sockets.len()).unwrap_or(i32::MAX - 3) + 3;
+    in_child(above, || Err(child(plan, wiring, supervisor)))
+        .map_err(|unborn| LaunchError::from_unborn(unborn, plan))
 }
 
 /// Whether the site's user could start the command; a process tries it and ends.
 pub fn rehearse(plan: &Plan) -> Result<(), LaunchError> {
-    let child = in_child(plan, 0, || enter::rehearse(plan))?;
+    let child = in_child(3, || enter::rehearse(plan))
+        .map_err(|unborn| LaunchError::from_unborn(unborn, plan))?;
     let _ = nix::sys::wait::waitpid(child, None);
     Ok(())
-}
-
-/// Forks; the child does `work` and reports why it failed over a close-on-exec pipe, whose end is out
-/// of the way of the `sockets` that will be placed from 3 upward.
-fn in_child(
-    plan: &Plan,
-    sockets: usize,
-    work: impl FnOnce() -> Result<(), Failure>,
-) -> Result<Pid, LaunchError> {
-    let process = |what| move |error| LaunchError::Process { what, error };
-    let (reader, writer) =
-        pipe2(OFlag::O_CLOEXEC).map_err(|error| process("pipe")(error.into()))?;
-    let end = i32::try_from(sockets).unwrap_or(i32::MAX - 3) + 3;
-    let writer = sys::move_above(writer, end).map_err(process("dup"))?;
-    match sys::fork().map_err(process("fork"))? {
-        Forked::Child => {
-            if let Err(failure) = work() {
-                let _ = File::from(writer).write_all(&failure.to_bytes());
-            }
-            sys::exit_now(0)
-        }
-        Forked::Parent(child) => {
-            drop(writer);
-            match verdict(reader) {
-                None => Ok(child),
-                Some(failure) => {
-                    // It has said why and leaves; nobody else must find its zombie.
-                    let _ = nix::sys::wait::waitpid(child, None);
-                    Err(LaunchError::from_failure(failure, plan))
-                }
-            }
-        }
-    }
 }
 
 /// Becomes the command: the process stays, keybearer goes.
@@ -122,11 +88,4 @@ fn child(plan: &Plan, wiring: Wiring<'_>, supervisor: Pid) -> Failure {
     }
     let Err(failure) = enter(plan, wiring.sockets, follow);
     failure
-}
-
-/// The pipe ends without a word when exec has closed it.
-fn verdict(reader: OwnedFd) -> Option<Failure> {
-    let mut bytes = [0; 5];
-    File::from(reader).read_exact(&mut bytes).ok()?;
-    Failure::from_bytes(bytes)
 }

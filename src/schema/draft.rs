@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use crate::config::{KeyNames, known_name};
 use crate::secrets::{Name, Secret};
-use crate::sources::{Entry, Fetched};
+use crate::sources::{Earlier, Entry, Fetched};
 
 use super::database_parts::{self, DatabaseParts, Part};
 use super::database_url::DatabaseUrl;
@@ -21,6 +21,7 @@ pub(super) struct Draft<'a> {
     schema: &'a Schema,
     pub entries: BTreeMap<Name, Entry>,
     replaced: Vec<(Name, Entry)>,
+    pub earlier: Vec<Earlier>,
     taken: Vec<Name>,
     warnings: Vec<String>,
     violations: Vec<Violation>,
@@ -28,8 +29,8 @@ pub(super) struct Draft<'a> {
 
 impl<'a> Draft<'a> {
     pub fn new(fetched: Fetched, schema: &'a Schema) -> Self {
-        let Fetched { entries, taken, replaced, warnings } = fetched;
-        Draft { schema, entries, replaced, taken, warnings, violations: Vec::new() }
+        let Fetched { entries, taken, replaced, earlier, warnings } = fetched;
+        Draft { schema, entries, replaced, earlier, taken, warnings, violations: Vec::new() }
     }
 
     /// A value that is there and not empty.

@@ -38,15 +38,43 @@ pub(super) fn take_keys(
     if current.expose().is_empty() {
         return None;
     }
-    let fallbacks = fallbacks.into_iter().filter(|key| *key != current).collect();
+    let fallbacks: Vec<Secret> = fallbacks.into_iter().filter(|key| *key != current).collect();
     let next = next
         .filter(|next| !next.expose().is_empty())
         .and_then(|next| staged(draft, &names, &current, next, &record));
-    let document = Document { current, fallbacks, next, record };
     let origin = origin?;
+    let document = Document { current, fallbacks, next, record };
+    let earlier = draft.earlier.drain(..).filter(|e| e.origin == origin && e.name == names.current);
+    let history = known_before(earlier.map(|earlier| earlier.value), &document, encoding);
     let fallbacks_origin = fallbacks_origin.filter(|place| *place != origin);
     let KeyNames { current: current_name, fallbacks: fallbacks_name, .. } = names;
-    Some(DjangoKeys { current_name, fallbacks_name, encoding, document, origin, fallbacks_origin })
+    Some(DjangoKeys {
+        current_name,
+        fallbacks_name,
+        encoding,
+        document,
+        history,
+        origin,
+        fallbacks_origin,
+    })
+}
+
+/// Of what the store says the key was before, what the site may still verify with and the document does
+/// not say by itself.
+fn known_before(
+    earlier: impl Iterator<Item = Secret>,
+    document: &Document,
+    encoding: Encoding,
+) -> Vec<Secret> {
+    let Document { current, fallbacks, next, record } = document;
+    let earlier = earlier.filter(|key| {
+        let text = key.expose();
+        let is_item =
+            text.trim().len() == text.len() && (encoding == Encoding::Json || !text.contains(','));
+        let is_known = key == current || fallbacks.contains(key) || next.as_ref() == Some(key);
+        is_item && !is_known && !record.is_revoked(key.fingerprint())
+    });
+    distinct(earlier.collect())
 }
 
 /// The schema's rule for the key, for the one that is to take its place.

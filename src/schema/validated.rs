@@ -24,8 +24,19 @@ pub struct DjangoKeys {
     pub fallbacks_name: Name,
     pub encoding: Encoding,
     pub document: Document,
+    /// Earlier keys that the store remembers and the document does not say, newest first.
+    pub history: Vec<Secret>,
     /// The index of the `[[source]]` that gives the current key.
     pub origin: usize,
     /// The source of the fallbacks where it is another one: then rotation cannot write both.
     pub fallbacks_origin: Option<usize>,
+}
+
+impl DjangoKeys {
+    /// What the site may verify with: what the document says, then what the store remembers.
+    pub fn verifiable(&self) -> Document {
+        let mut document = self.document.duplicate();
+        document.fallbacks.extend(self.history.iter().map(Secret::duplicate));
+        document
+    }
 }

@@ -3,7 +3,6 @@ use std::path::{Path, PathBuf};
 
 use crate::exit::Exit;
 use crate::files::{self, quoted};
-use crate::helper::Failure;
 use crate::secrets::Name;
 
 use super::env_file::SyntaxError;
@@ -37,16 +36,15 @@ pub enum Error {
         "no CREDENTIALS_DIRECTORY: the source systemd-credentials needs LoadCredential= or SetCredential= in the unit"
     )]
     NoCredentials,
-    /// The helper has said it in one line.
-    #[error("{}", .0.message)]
-    Remote(Failure),
+    #[error("{0}: it was not asked")]
+    NotAsked(String),
 }
 
 impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Error::File(refusal) => refusal.exit(),
-            Error::Remote(failure) => failure.kind.exit(),
+            Error::NotAsked(_) => Exit::Unreachable,
             Error::Syntax { .. }
             | Error::NotHeld { .. }
             | Error::NoVariableName { .. }

@@ -3,13 +3,15 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
 
-use crate::config::{KeyNames, Keys, SourceKind, SourceSpec};
+use crate::config::{Engine, KeyNames, Keys, Remote, SourceKind, SourceSpec};
 use crate::files::{self, Rule, quoted};
-use crate::helper::{Failure, Kind};
+use crate::stores::Asked;
 
 use super::gathered::Gathered;
 use super::selection::Picks;
-use super::{Entry, Error, Fetched, credentials, directory, env_file, environment};
+use super::{
+    Earlier, Entry, Error, Fetched, credentials, directory, env_file, environment, remote,
+};
 
 /// MAX_ARG_STRLEN less the NUL at the end (execve(2)).
 const LONGEST: usize = 131_071;
@@ -21,12 +23,23 @@ pub fn fetch(
     keys: &Keys,
     inherited: &BTreeMap<OsString, OsString>,
     credentials_directory: Option<&Path>,
+    asked: &Asked,
 ) -> Result<Fetched, Error> {
     let mut fetched = Fetched::default();
     let keys = KeyNames::candidates(keys);
     for (origin, spec) in specs.iter().enumerate() {
-        let gathered = gather(spec, &keys, inherited, credentials_directory)?;
+        let given = Given { inherited, credentials_directory, asked };
+        let gathered = gather(origin, spec, &keys, given)?;
         overlay(&mut fetched, gathered, origin, &keys);
+        if let Some(got) = asked.of(origin) {
+            let picks = Picks { selection: &spec.selection, keys: &keys };
+            let earlier = remote::history(got, picks);
+            fetched.earlier.extend(earlier.map(|(name, value)| Earlier {
+                name: name.clone(),
+                value: value.duplicate(),
+                origin,
+            }));
+        }
     }
     for (name, entry) in &fetched.entries {
         let size = name.as_str().len() + 1 + entry.value.expose().len();
@@ -42,12 +55,21 @@ pub fn fetch(
     Ok(fetched)
 }
 
+/// What is not read from a file.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    inherited: &'a BTreeMap<OsString, OsString>,
+    credentials_directory: Option<&'a Path>,
+    asked: &'a Asked,
+}
+
 fn gather(
+    origin: usize,
     spec: &SourceSpec,
     keys: &[KeyNames],
-    inherited: &BTreeMap<OsString, OsString>,
-    credentials_directory: Option<&Path>,
+    given: Given<'_>,
 ) -> Result<Gathered, Error> {
+    let Given { inherited, credentials_directory, asked } = given;
     let selection = Picks { selection: &spec.selection, keys };
     match &spec.kind {
         SourceKind::EnvFile { path } => {
@@ -65,8 +87,9 @@ fn gather(
         }
         SourceKind::Environment { wanted } => environment::fetch(wanted, selection, inherited),
         SourceKind::Remote(remote) => {
-            let message = format!("{remote}: nobody has asked it");
-            Err(Error::Remote(Failure::new(Kind::Unreachable, message)))
+            let got = asked.of(origin).ok_or_else(|| Error::NotAsked(remote.to_string()))?;
+            let is_lease = matches!(&**remote, Remote::Vault(v) if v.engine == Engine::Database);
+            remote::gather(&Rc::from(remote.to_string()), got, selection, is_lease)
         }
     }
 }

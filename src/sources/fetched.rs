@@ -13,8 +13,18 @@ pub struct Fetched {
     /// A staged key or a record of rotation whose place in `entries` a later source has taken: only
     /// the one beside the key counts.
     pub replaced: Vec<(Name, Entry)>,
+    /// What a store knows the keys to have been before, newest first.
+    pub earlier: Vec<Earlier>,
     /// One line each, without values: overlaps, duplicates, files readable by others on a tmpfs.
     pub warnings: Vec<String>,
+}
+
+/// An earlier value of a Django key.
+#[derive(Debug)]
+pub struct Earlier {
+    pub name: Name,
+    pub value: Secret,
+    pub origin: usize,
 }
 
 #[derive(Debug)]

@@ -18,6 +18,15 @@ impl Gathered {
         Gathered { source, values: Vec::new(), taken: Vec::new(), warnings: Vec::new() }
     }
 
+    /// Takes a value that is text already.
+    pub(super) fn push(&mut self, name: Name, value: Secret) -> Result<(), Error> {
+        if value.expose().contains('\0') {
+            return Err(Error::NulByte { from: self.source.to_string(), name });
+        }
+        self.values.push((name, value));
+        Ok(())
+    }
+
     /// Takes the bytes of one secret. One line end at the end goes: `echo` and most tools that
     /// write such files leave one.
     pub(super) fn push_file(&mut self, name: Name, bytes: &[u8]) -> Result<(), Error> {

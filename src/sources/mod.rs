@@ -1,4 +1,4 @@
-//! The local sources: env file, directory, systemd credentials, inherited variables.
+//! What the sources hold, local ones and stores, under the site's names and one over the other.
 
 #![forbid(unsafe_code)]
 
@@ -10,8 +10,9 @@ mod error;
 mod fetch;
 mod fetched;
 mod gathered;
+mod remote;
 mod selection;
 
 pub use error::Error;
 pub use fetch::fetch;
-pub use fetched::{Entry, Fetched};
+pub use fetched::{Earlier, Entry, Fetched};

@@ -30,7 +30,7 @@ pub use probe_socket::ProbeSocket;
 pub use prober::{Prober, Request};
 pub use readiness::Readiness;
 pub use signals::{Arrival, Signals};
-pub use supervisor::{Outcome, Step, Supervisor, Surroundings};
+pub use supervisor::{Errand, Outcome, Step, Supervisor, Surroundings};
 pub use systemd::Systemd;
 pub use task::{Task, TaskEnd};
 pub use terminal::Terminal;

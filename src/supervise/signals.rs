@@ -6,6 +6,8 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{Pid, Uid};
 
+use crate::stores;
+
 /// What a server may want, and what the supervisor itself lives by.
 const TAKEN: [Signal; 10] = [
     Signal::SIGTERM,
@@ -80,6 +82,16 @@ impl Signals {
 
     pub fn take_kept(&self) -> Option<Arrival> {
         self.kept.take()
+    }
+}
+
+impl stores::Interrupt for Signals {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.as_fd()
+    }
+
+    fn came(&self) -> Option<Signal> {
+        self.asked_to_end()
     }
 }
 

@@ -14,7 +14,8 @@ use super::machine::{Action, Cause, Event, Machine, RoundEnd, Rules, Which, Why}
 use super::systemd::EXTENSION;
 use super::task::{Task, TaskEnd};
 use super::{Arrival, Generation, Signals, Systemd, Terminal, Watch, wait};
-use crate::control::{Answer, Control, Peer, Request, Ticket};
+use crate::control::{self, Control, Peer, Request, Ticket};
+use crate::helper::{self, Answer, Job};
 use crate::log;
 use crate::sys::{self, Ending};
 
@@ -43,6 +44,10 @@ pub struct Supervisor<'a> {
     watch: Watch,
     lives: Vec<Life>,
     gate: Option<Task>,
+    /// Helpers that ask the stores, and what for.
+    errands: Vec<(Errand, Job)>,
+    /// When the caller wants to be called without anything having happened.
+    alarm: Option<Instant>,
     /// Before this, a gate has systemd wait.
     patience_ends: Instant,
     steps: VecDeque<Step>,
@@ -58,6 +63,20 @@ pub struct Supervisor<'a> {
     rests: bool,
 }
 
+/// What a helper was sent for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// For this round.
+    Fetch,
+    /// Whether a round is worth it.
+    Look,
+    /// The document that carried keys go into, and then to write them.
+    ReadDocument,
+    WriteDocument,
+    Renew,
+    Revoke,
+}
+
 /// What the caller has to do next, and with which call it answers.
 #[derive(Debug)]
 pub enum Step {
@@ -69,6 +88,12 @@ pub enum Step {
     Watch,
     /// `fetched` or `refused`.
     Fetch,
+    /// A helper is back.
+    Answered(Errand, Result<Answer, helper::Error>),
+    /// The time that the caller set.
+    Alarm,
+    /// Every process of a generation is gone, and others go on.
+    Left,
     /// `run_gate` for the first one, or `gates_passed`; `refused` where everything ends.
     RunGates,
     /// `run_gate` for the next one, `gates_passed` or `refused`.
@@ -113,6 +138,8 @@ impl<'a> Supervisor<'a> {
             watch,
             lives: Vec::new(),
             gate: None,
+            errands: Vec::new(),
+            alarm: None,
             patience_ends: now + PATIENCE,
             steps: around.signals.take_kept().map(Step::Hup).into_iter().collect(),
             asked: None,
@@ -132,7 +159,23 @@ impl<'a> Supervisor<'a> {
         self.step(Event::Asked);
     }
 
-    pub fn answer(&mut self, ticket: Ticket, answer: &Answer) {
+    /// A helper is on its way: `Step::Answered` when it is back. One that is out on the same errand is
+    /// called off.
+    pub fn send(&mut self, errand: Errand, job: Job) {
+        self.errands.retain(|(other, _)| *other != errand);
+        self.errands.push((errand, job));
+    }
+
+    pub fn is_out(&self, errand: Errand) -> bool {
+        self.errands.iter().any(|(other, _)| *other == errand)
+    }
+
+    /// `Step::Alarm` then; None: never.
+    pub fn set_alarm(&mut self, at: Option<Instant>) {
+        self.alarm = at;
+    }
+
+    pub fn answer(&mut self, ticket: Ticket, answer: &control::Answer) {
         if let Some(control) = &mut self.control {
             control.answer(ticket, answer);
         }
@@ -230,6 +273,10 @@ impl<'a> Supervisor<'a> {
             if self.watch.advance(now) {
                 self.steps.push_back(Step::Watch);
             }
+            if self.alarm.is_some_and(|at| at <= now) {
+                self.alarm = None;
+                self.steps.push_back(Step::Alarm);
+            }
             if let Some(gate) = &mut self.gate {
                 gate.clock(now);
             }
@@ -252,7 +299,10 @@ impl<'a> Supervisor<'a> {
 
     /// One generation serves and nothing is under way: that may go on for months.
     fn rest(&mut self) {
-        let is_quiet = self.machine.is_idle() && self.lives.len() == 1 && !self.is_stopping();
+        let is_quiet = self.machine.is_idle()
+            && self.lives.len() == 1
+            && self.errands.is_empty()
+            && !self.is_stopping();
         if is_quiet && !self.rests {
             sys::give_code_back();
             self.rests = true;
@@ -272,7 +322,12 @@ impl<'a> Supervisor<'a> {
             self.more_orphans.then(Instant::now),
             self.control.as_ref().and_then(Control::deadline),
             self.watch.deadline(),
+            self.alarm,
         ];
+        for (_, job) in &self.errands {
+            watched.push(PollFd::new(job.descriptor(), job.interest()));
+            deadlines.push(Some(job.deadline()));
+        }
         watched.extend(self.watch.descriptor().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let control = self.control.iter().flat_map(Control::descriptors);
         watched.extend(control.map(|(fd, flags)| PollFd::new(fd, flags)));
@@ -358,6 +413,8 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::RoundEnds(end) => Step::RoundEnds(end),
                 Action::SayStopping(cause) => {
+                    // Nobody needs what they would bring.
+                    self.errands.clear();
                     self.say_stopping(cause, arrival);
                     continue;
                 }
@@ -464,16 +521,33 @@ impl<'a> Supervisor<'a> {
             self.gate = None;
             self.steps.push_back(Step::GateEnded(end));
         }
+        self.look_at_errands(now);
         let living = self.lives.iter().filter(|life| life.lives()).map(|life| life.process.pid);
-        let ours: Vec<Pid> = living.chain(self.gate.as_ref().map(Task::pid)).collect();
+        let errands = self.errands.iter().map(|(_, job)| job.pid());
+        let ours: Vec<Pid> =
+            living.chain(self.gate.as_ref().map(Task::pid)).chain(errands).collect();
         self.more_orphans = reap_orphans(&ours)?;
         for (generation, ending) in gone {
             log::debug(format_args!("{generation} is gone: {ending}"));
             self.rests = false;
             self.step(Event::Gone(generation, ending));
             self.lives.retain(|life| life.generation != generation);
+            if !self.lives.is_empty() {
+                self.steps.push_back(Step::Left);
+            }
         }
         Ok(())
+    }
+
+    fn look_at_errands(&mut self, now: Instant) {
+        let steps = &mut self.steps;
+        self.errands.retain_mut(|(errand, job)| match job.advance(now) {
+            None => true,
+            Some(answer) => {
+                steps.push_back(Step::Answered(*errand, answer));
+                false
+            }
+        });
     }
 
     fn look_at_readiness(&mut self, now: Instant) {

@@ -11,8 +11,31 @@ if os.environ.get("FAIL") == "hang":
     time.sleep(1000)
 
 
+# With a database, each small page asks it: over a connection of its own, or, where CONNECTIONS says so,
+# over the one that its worker has had since it began.
+def connect():
+    import psycopg
+
+    names = {"host": "HOST", "port": "PORT", "dbname": "NAME", "user": "USER", "password": "PASSWORD"}
+    parts = {part: os.environ["DB_" + name] for part, name in names.items()}
+    return psycopg.connect(**parts, connect_timeout=10, autocommit=True)
+
+
+KEPT = connect() if os.environ.get("CONNECTIONS") == "kept" else None
+
+
+def ask_the_database():
+    if KEPT:
+        KEPT.execute("SELECT 1")
+    elif "DB_PASSWORD" in os.environ:
+        with connect() as connection:
+            connection.execute("SELECT 1")
+
+
 def answer(environ):
     path = environ["PATH_INFO"]
+    if path == "/small":
+        ask_the_database()
     if path == "/healthz" and os.environ.get("FAIL") == "answer":
         return "500 Internal Server Error", b"no"
     if path == "/work":

@@ -6,8 +6,10 @@ use crate::harness::{Bench, KEY, Mode, Outcome, requires_root};
 
 const NO_SOURCE: &str = "no source of secrets; give --env-file PATH, or a [[source]] in \
                          '/etc/keybearer/keybearer.toml'";
-const LOCAL: &str = "this version reads local sources only: env-file, directory, \
-                     systemd-credentials, environment";
+const TYPES: &str = "env-file, directory, systemd-credentials, environment, aws-secrets-manager, \
+                     aws-parameter-store, vault";
+const NO_ADDRESS: &str = "no address of Vault; set VAULT_ADDR, or give address = \"https://...\" in \
+                          its [[source]]";
 
 fn keybearer(bench: &Bench, arguments: &str) -> Outcome {
     bench.keybearer(arguments.split_whitespace()).nameless().run()
@@ -16,7 +18,10 @@ fn keybearer(bench: &Bench, arguments: &str) -> Outcome {
 #[test]
 fn help_and_version_go_to_stdout() {
     let bench = Bench::new();
-    let version = format!("keybearer {}", env!("CARGO_PKG_VERSION"));
+    let version = format!(
+        "keybearer {}\nstores: aws-secrets-manager, aws-parameter-store, vault",
+        env!("CARGO_PKG_VERSION")
+    );
     keybearer(&bench, "--version").expect_code(0).expect_stdout(&version).expect_stderr("");
     for arguments in ["--help", "-h", "help", "run --help", "exec -h", "check --help", "help init"]
     {
@@ -77,6 +82,7 @@ fn wrong_usage_is_64() {
             "--name: expected a name of at most 64 of A-Z a-z 0-9 _ . @ -, with no dot first",
         ),
         ("run --config=", "--config: expected a path"),
+        ("run --vault secret", "--vault: expected MOUNT/PATH, such as secret/example/prod"),
         ("init", "missing DIR; see keybearer --help"),
         ("completions bassh", "SHELL: unknown value; did you mean 'bash'?"),
     ] {
@@ -102,6 +108,8 @@ fn variables_are_judged_as_options_are() {
         ("KEYBEARER_LOG_FORMAT", "xml", "expected text or json"),
         ("KEYBEARER_QUIET", "yes", "expected true or false"),
         ("KEYBEARER_VERBOSE", "9", "expected a number from 0 to 3"),
+        ("KEYBEARER_VAULT", KEY, "expected MOUNT/PATH, such as secret/example/prod"),
+        ("KEYBEARER_AWS_SECRET", "a?b", "expected a secret's name or ARN, such as example/prod"),
         (
             "KEYBEARER_READY_PATH",
             KEY,
@@ -112,8 +120,7 @@ fn variables_are_judged_as_options_are() {
     }
     for (variable, value, line) in [
         ("KEYBEARER_CONFIG", "/none.toml", "'/none.toml' does not exist".to_owned()),
-        ("KEYBEARER_AWS_SECRET", KEY, format!("--aws-secret (KEYBEARER_AWS_SECRET): {LOCAL}")),
-        ("KEYBEARER_VAULT", KEY, format!("--vault (KEYBEARER_VAULT): {LOCAL}")),
+        ("KEYBEARER_VAULT", "secret/site", format!("Vault 'secret/site': {NO_ADDRESS}")),
         // A mistyped one may be why there is none.
         (
             "KEYBEARER_ENVFILE",
@@ -143,13 +150,12 @@ fn a_variable_that_nobody_reads_is_warned_about() {
 }
 
 #[test]
-fn what_this_version_does_not_read() {
+fn sources_that_are_missing_or_lead_nowhere() {
     let bench = Bench::new();
     for (arguments, line) in [
         ("run", NO_SOURCE.to_owned()),
         ("run --name site", NO_SOURCE.replace("keybearer.toml", "site.toml")),
-        ("run --aws-secret a", format!("--aws-secret (KEYBEARER_AWS_SECRET): {LOCAL}")),
-        ("exec --env-file /x --vault a/b", format!("--vault (KEYBEARER_VAULT): {LOCAL}")),
+        ("exec --env-file /x --vault a/b", format!("Vault 'a/b': {NO_ADDRESS}")),
         (
             "run --env-file /x --listen 127.0.0.1:1 --listen 127.0.0.1:1",
             "the address '127.0.0.1:1' is given twice; leave one of them out".to_owned(),
@@ -163,6 +169,9 @@ fn what_this_version_does_not_read() {
 fn a_config_file_that_is_wrong() {
     let bench = Bench::new();
     let source = "[[source]]\ntype = \"env-file\"\n";
+    let vault = "[[source]]\ntype = \"vault\"\nmount = \"secret\"\npath = \"site\"\n";
+    let not_read =
+        format!("'type' in [[source]]: this version does not read \"command\"; it reads {TYPES}");
     for (config, place, why) in [
         ("comand = [\"x\"]", "1:1", "unknown key 'comand'; did you mean 'command'?"),
         ("[redy]\n", "1:2", "unknown key 'redy'; did you mean 'ready'?"),
@@ -213,13 +222,24 @@ fn a_config_file_that_is_wrong() {
         (
             "[[source]]\ntype = \"env-fiel\"\n",
             "2:8",
-            "'type' in [[source]]: expected \"env-file\", \"directory\", \"systemd-credentials\" or \"environment\"; did you mean \"env-file\"?",
+            "'type' in [[source]]: expected \"env-file\", \"directory\", \"systemd-credentials\", \"environment\", \"aws-secrets-manager\", \"aws-parameter-store\" or \"vault\"; did you mean \"env-file\"?",
         ),
         (
             "[[source]]\ntype = \"vault\"\n",
             "1:1",
-            "type \"vault\": this version reads local sources only: env-file, directory, systemd-credentials, environment",
+            "missing 'mount' in [[source]] of type \"vault\"",
         ),
+        (
+            "{vault}address = \"http://vault.internal:8200\"\n",
+            "5:11",
+            "'address' in [[source]] of type \"vault\": expected https: over http anybody on the way reads the secrets; only a loopback address may have it",
+        ),
+        (
+            "{vault}auth = { method = \"approle\", secret-id = \"{KEY}\" }\n",
+            "5:30",
+            "'secret-id' in auth of [[source]] of type \"vault\": no secret belongs in this file; keep it in one of its own and name that: secret-id-file",
+        ),
+        ("[[source]]\ntype = \"command\"\n", "2:8", &not_read),
         (
             "{source}pth = \"/{KEY}\"",
             "3:1",
@@ -241,7 +261,9 @@ fn a_config_file_that_is_wrong() {
         ("SECRET_KEY={KEY}\n", "1:12", "string values must be quoted, expected literal string"),
         ("user = \"{KEY}\n", "1:73", "invalid basic string, expected '\"'"),
     ] {
-        let path = bench.config(&config.replace("{source}", source).replace("{KEY}", KEY));
+        let path = bench.config(
+            &config.replace("{source}", source).replace("{vault}", vault).replace("{KEY}", KEY),
+        );
         let outcome = bench.exec([Path::new("--config"), &path]).run();
         let line = format!("keybearer: '{{dir}}/site.toml':{place}");
         outcome.expect_refusal(78, &format!("{line}: {why}"));
@@ -275,8 +297,8 @@ fn what_no_source_can_do() {
     let source = "[[source]]\ntype = \"env-file\"\npath = \"{dir}/site.env\"\n";
     let config =
         bench.config(&format!("{source}[keys]\nhistory = true\n[watch]\nevery = \"5m\"\n"));
-    let warning = "keybearer: warning: '{dir}/site.toml': [keys] history has no effect: local \
-                   sources keep none; take it out";
+    let warning = "keybearer: warning: '{dir}/site.toml': [keys] history has no effect: none of \
+                   the sources keeps older values; take it out";
     bench.exec([Path::new("--config"), &config]).run().expect_code(0).expect_stderr(warning);
     let config =
         bench.config(&format!("{source}[keys]\nhosts = \"many\"\non-hup = \"generate\"\n"));

@@ -18,6 +18,7 @@ const SECURITY: &str = include_str!("../../SECURITY.md");
 const MANUAL: &str = include_str!("../../packaging/man/keybearer.1");
 const CONFIG_MANUAL: &str = include_str!("../../packaging/man/keybearer.toml.5");
 const SCHEMA_MANUAL: &str = include_str!("../../packaging/man/keybearer.schema.5");
+const HELPER_MANUAL: &str = include_str!("../../packaging/man/keybearer-store.8");
 
 /// The shell blocks that are not run, by their first line, and why.
 const NOT_RUN: &[(&str, &str)] = &[
@@ -26,7 +27,18 @@ const NOT_RUN: &[(&str, &str)] = &[
         "builds keybearer and serves until it is stopped; demo_site.rs serves the same site",
     ),
     ("tests/run", "is what runs this"),
-    ("cargo tree --locked -e normal", "lists what tests/run checks; the site's user has no cargo"),
+    (
+        "cargo tree --locked --no-default-features -e normal",
+        "lists what tests/run checks; the site's user has no cargo",
+    ),
+    (
+        r#"printf '{"SECRET_KEY": "%s"}' "$(keybearer key)" | aws secretsmanager create-secret --name example/prod --secret-string file:///dev/stdin"#,
+        "needs AWS and its own tool; aws.rs reads such a document",
+    ),
+    (
+        r"keybearer key | tr -d '\n' | vault kv put -mount=secret example/prod SECRET_KEY=-",
+        "needs Vault and its own tool; vault.rs reads such a document",
+    ),
 ];
 
 /// A rotation boots the demo site twice.
@@ -499,6 +511,7 @@ fn the_manual_is_well_formed() {
         ("keybearer.1", MANUAL),
         ("keybearer.toml.5", CONFIG_MANUAL),
         ("keybearer.schema.5", SCHEMA_MANUAL),
+        ("keybearer-store.8", HELPER_MANUAL),
     ] {
         let page = bench.file(name, text, 0o644);
         let mut lint = Command::new("/usr/bin/mandoc");

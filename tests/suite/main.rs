@@ -5,6 +5,7 @@
 mod harness;
 
 mod audit;
+mod aws;
 mod canaries;
 mod carried_keys;
 mod celery;
@@ -22,6 +23,7 @@ mod exit_codes;
 mod first_process;
 mod generating;
 mod hand_over;
+mod helper;
 mod hostile_site;
 mod hup;
 mod inherited;
@@ -42,6 +44,7 @@ mod signals;
 mod sockets;
 mod stop_then_start;
 mod stopping;
+mod stores;
 mod streams;
 mod terminal;
 mod the_harness;

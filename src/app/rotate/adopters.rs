@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All of them, or an error where one that runs does not answer: it may be one of them.
 pub(super) fn find(subject: &Subject, interrupt: &Interrupt) -> Result<Vec<Adopter>, Error> {
-    let (document, key) = (subject.place.identity(), subject.place.key_name().as_str());
+    let (document, key) = (subject.place.identity(), subject.place.key_name());
     let mut found = Vec::new();
     for running in instance::running(&subject.inherited) {
         let status = match status(&running, interrupt) {

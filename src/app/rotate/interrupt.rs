@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::Signal;
 
 use crate::app::error::Error;
+use crate::stores;
 use crate::supervise::Signals;
 
 /// A signal that ends a rotation. It ends between two steps or while an instance is waited for, and
@@ -40,5 +41,15 @@ impl Interrupt {
 impl AsFd for Interrupt {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.signals.as_fd()
+    }
+}
+
+impl stores::Interrupt for Interrupt {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.signals.as_fd()
+    }
+
+    fn came(&self) -> Option<Signal> {
+        self.by()
     }
 }

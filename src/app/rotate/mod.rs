@@ -21,6 +21,8 @@ mod steps;
 mod subject;
 mod table;
 
+use std::rc::Rc;
+
 use super::error::Error as AppError;
 use super::output::{Unbuffered, print};
 use crate::cli::RotateOptions;
@@ -39,7 +41,7 @@ pub fn rotate(options: RotateOptions) -> Result<u8, AppError> {
     let RotateOptions { step, due, now, dry_run, blind, overrides } = options;
     let inherited = environment::inherited();
     log::start(config::log_settings(&overrides, &inherited));
-    let interrupt = Interrupt::take()?;
+    let interrupt = Rc::new(Interrupt::take()?);
     let nothing_yet = || "nothing was written".to_owned();
     let subject = Subject::settle(overrides, inherited, &interrupt)
         .map_err(|error| told_to_end(error, nothing_yet))?;

@@ -1,26 +1,32 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::rc::Rc;
 
 use super::error::Error as Refused;
 use super::interrupt::Interrupt;
 use super::settings;
 use crate::app::error::Error;
+use crate::app::leases::Returned;
 use crate::app::{fetch, prepare};
 use crate::config::{Hosts, KeyNames, Overrides, Settings, SourceKind};
 use crate::documents::{Fields, Place};
 use crate::log;
 use crate::schema::{DjangoKeys, Schema, Validated};
 use crate::secrets::{Name, Secret, generate};
+use crate::stores::{self, Stores};
 
 /// What is worked on: a document, and what is known of the site that reads it.
 pub(super) struct Subject {
     pub inherited: BTreeMap<OsString, OsString>,
     pub settings: Settings,
     pub schema: Schema,
+    /// None where all sources are local.
+    pub stores: Option<Rc<Stores>>,
     pub place: Place,
     pub hosts: Hosts,
     pub current_name: Name,
     pub fallbacks_name: Name,
+    _returned: Returned,
 }
 
 impl Subject {
@@ -28,13 +34,18 @@ impl Subject {
     pub fn settle(
         overrides: Overrides,
         inherited: BTreeMap<OsString, OsString>,
-        interrupt: &Interrupt,
+        interrupt: &Rc<Interrupt>,
     ) -> Result<Subject, Error> {
         let settings = settings::settle(overrides, &inherited, interrupt)?;
         settings.warnings.iter().for_each(log::warning);
+        let stores = Stores::open(&settings, &inherited)?;
+        if let Some(stores) = &stores {
+            stores.listen_to(Rc::clone(interrupt) as Rc<dyn stores::Interrupt>);
+        }
+        let returned = Returned::at_the_end(stores.as_ref());
         refuse_unwritable(&settings)?;
         let schema = prepare::read_schema(&settings)?;
-        let validated = fetch::validated(&settings, &schema, &inherited)?;
+        let validated = fetch::validated(&settings, &schema, &inherited, stores.as_deref())?;
         let keys = keys(&validated)?;
         let fields = Fields {
             current: keys.current_name.clone(),
@@ -43,7 +54,7 @@ impl Subject {
         };
         // An origin is an index of these very sources.
         let source = settings.sources.get(keys.origin).ok_or(Refused::NoKey)?;
-        let place = Place::of(source, fields)?;
+        let place = Place::of(source, keys.origin, &fields, stores.as_ref())?;
         if let Some(other) = keys.fallbacks_origin.and_then(|other| settings.sources.get(other)) {
             return Err(Refused::Apart {
                 current: keys.current_name.clone(),
@@ -56,12 +67,22 @@ impl Subject {
         let hosts = Hosts::or_default(settings.keys.hosts, &source.kind);
         let current_name = keys.current_name.clone();
         let fallbacks_name = keys.fallbacks_name.clone();
-        Ok(Subject { inherited, settings, schema, place, hosts, current_name, fallbacks_name })
+        Ok(Subject {
+            inherited,
+            settings,
+            schema,
+            stores,
+            place,
+            hosts,
+            current_name,
+            fallbacks_name,
+            _returned: returned,
+        })
     }
 
     /// Once more, from what the sources hold now.
     pub fn validated(&self) -> Result<Validated, Error> {
-        fetch::validated(&self.settings, &self.schema, &self.inherited)
+        fetch::validated(&self.settings, &self.schema, &self.inherited, self.stores.as_deref())
     }
 
     /// A key that the schema takes.
@@ -82,14 +103,17 @@ impl Subject {
 /// Where no source can be written, the reason is that, and not what else is wrong with them here: an
 /// operator's shell has no credentials of systemd's.
 fn refuse_unwritable(settings: &Settings) -> Result<(), Error> {
-    let is_file = |kind: &SourceKind| matches!(kind, SourceKind::EnvFile { .. });
-    if settings.sources.iter().any(|source| is_file(&source.kind)) {
+    let may_be =
+        |kind: &SourceKind| matches!(kind, SourceKind::EnvFile { .. } | SourceKind::Remote(_));
+    if settings.sources.iter().any(|source| may_be(&source.kind)) {
         return Ok(());
     }
     let names = KeyNames::candidates(&settings.keys).into_iter().next();
     if let (Some(source), Some(names)) = (settings.sources.last(), names) {
         let KeyNames { current, fallbacks, .. } = names;
-        Place::of(source, Fields { current, fallbacks, encoding: settings.keys.encoding })?;
+        let fields = Fields { current, fallbacks, encoding: settings.keys.encoding };
+        // Which one it is says nothing here.
+        Place::of(source, 0, &fields, None)?;
     }
     Ok(())
 }

@@ -14,13 +14,15 @@ pub(super) enum Asker {
         peer: Peer,
     },
     Watch,
+    /// Credentials end.
+    Lease,
 }
 
 impl Asker {
     pub fn ticket(&self) -> Option<Ticket> {
         match self {
             Asker::Peer { ticket, .. } => Some(*ticket),
-            Asker::Signal(_) | Asker::Watch => None,
+            Asker::Signal(_) | Asker::Watch | Asker::Lease => None,
         }
     }
 
@@ -28,7 +30,7 @@ impl Asker {
     pub fn is_somebody(&self) -> bool {
         match self {
             Asker::Signal(_) | Asker::Peer { .. } => true,
-            Asker::Watch => false,
+            Asker::Watch | Asker::Lease => false,
         }
     }
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Asker {
                 write!(f, "{} from pid {}, uid {}", request.command(), peer.pid, peer.uid)
             }
             Asker::Watch => f.write_str("watch"),
+            Asker::Lease => f.write_str("a lease that ends"),
         }
     }
 }

@@ -8,10 +8,13 @@ use super::site::Site;
 use crate::app::error::Error;
 use crate::app::fetch::{self, Locked};
 use crate::app::gates;
-use crate::config::OnHup;
+use crate::config::{OnHup, SourceKind};
 use crate::environment::{Built, Environment};
+use crate::helper::{self, Answer};
 use crate::keyring;
 use crate::launch::{self, Plan};
+use crate::stores::{self, Asked};
+use crate::supervise::Errand;
 
 /// From what is wanted to the environments that lead there.
 impl Site<'_> {
@@ -29,7 +32,67 @@ impl Site<'_> {
             self.around.systemd.reloading("looking at the secrets again");
         }
         self.around.systemd.extend();
+        match &self.prepared.stores {
+            None => self.go_on(),
+            Some(stores) => match stores.start_fetch() {
+                Ok(job) => self.supervisor.send(Errand::Fetch, job),
+                Err(error) => self.not_fetched(error),
+            },
+        }
+    }
+
+    /// A helper is back, from whatever it was sent for.
+    pub(super) fn answered(&mut self, errand: Errand, answer: Result<Answer, helper::Error>) {
+        let Some(stores) = &self.prepared.stores else { return };
+        match errand {
+            Errand::Fetch => match answer.map_err(Into::into).and_then(|it| stores.fetched(it)) {
+                Ok(asked) => {
+                    self.round.asked = asked;
+                    self.set_alarm();
+                    self.go_on();
+                }
+                Err(error) => self.not_fetched(error),
+            },
+            Errand::Look => {
+                let news = answer.map_err(stores::Error::from).and_then(|it| stores.has_news(it));
+                // What is wrong with them is found out, and said, by asking for all of it.
+                if news.unwrap_or(true) {
+                    self.ask(Asker::Watch);
+                }
+            }
+            Errand::ReadDocument => self.document_was_read(answer),
+            Errand::WriteDocument => self.document_was_written(answer),
+            Errand::Renew => self.leases_were_renewed(answer),
+            Errand::Revoke => self.leases_were_revoked(answer),
+        }
+    }
+
+    /// It is time to look whether anything has changed. Of stores the versions are enough to know.
+    pub(super) fn look_around(&mut self) {
+        let sources = &self.prepared.settings.sources;
+        let all_remote = sources.iter().all(|source| matches!(source.kind, SourceKind::Remote(_)));
+        let Some(stores) = self.prepared.stores.as_ref().filter(|_| all_remote) else {
+            return self.ask(Asker::Watch);
+        };
+        let is_busy = self.supervisor.is_out(Errand::Look) || self.supervisor.is_out(Errand::Fetch);
+        match stores.start_look() {
+            _ if is_busy => {}
+            Ok(job) => self.supervisor.send(Errand::Look, job),
+            Err(_) => self.ask(Asker::Watch),
+        }
+    }
+
+    fn not_fetched(&mut self, error: stores::Error) {
+        let error = Error::Stores(error);
+        self.standing.was_not_fetched(&error.to_string());
+        self.refuse(&error);
+    }
+
+    /// All that a plan is made from is there.
+    fn go_on(&mut self) {
+        let asked = self.round.askers.iter().any(Asker::is_somebody);
         let steps = self.wanted().and_then(|wanted| self.plan(wanted));
+        self.round.asked = Asked::nothing();
         match steps {
             Ok(steps) => {
                 if steps > 0 && !asked {
@@ -80,13 +143,14 @@ impl Site<'_> {
     }
 
     pub(super) fn look(&mut self) -> Result<Built, Error> {
-        let (wanted, warnings) = fetch::quietly(self.prepared);
+        let (wanted, warnings) = fetch::with(self.prepared, &self.round.asked);
         match &wanted {
             Ok(wanted) => {
                 self.saying.say(warnings);
                 self.standing.was_fetched();
                 let settings = &self.prepared.settings;
-                self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
+                let stores = self.prepared.stores.as_ref();
+                self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings, stores));
             }
             Err(error) => {
                 self.saying.say_more(warnings);
@@ -104,7 +168,8 @@ impl Site<'_> {
         self.forget_what_was_taken_out();
         let policy = fetch::policy(&self.prepared.settings, self.overlap());
         let running = self.running.as_ref().and_then(Environment::keys);
-        let plan = keys.map(|keys| keyring::plan(running, &keys.document, &self.carried, policy));
+        let plan =
+            keys.map(|keys| keyring::plan(running, &keys.verifiable(), &self.carried, policy));
         let (steps, carried) = match plan {
             None => (VecDeque::from([environment]), Vec::new()),
             Some(plan) if plan.steps.is_empty() => {

@@ -22,6 +22,10 @@ impl Site<'_> {
             return Ok(());
         };
         self.round.hand_overs += 1;
+        self.leases_coming = match which {
+            Which::Next => self.prepared.stores.as_ref().map(|stores| stores.leases()),
+            Which::Before => None,
+        };
         match self.spawn(generation, &environment) {
             Ok(started) => {
                 self.supervisor.started(generation, started);
@@ -75,6 +79,9 @@ impl Site<'_> {
 
     pub(super) fn serves(&mut self, generation: Generation) {
         self.running = self.coming.take();
+        if let Some(leases) = self.leases_coming.take() {
+            self.leases = leases;
+        }
         self.standing.serves(generation);
         if generation != Generation::FIRST && !self.overlap() {
             self.standing.restarts += 1;

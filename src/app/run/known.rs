@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::config::Settings;
@@ -8,6 +9,7 @@ use crate::log;
 use crate::moment::Moment;
 use crate::schema::DjangoKeys;
 use crate::secrets::{Fingerprint, Secret, generate};
+use crate::stores::Stores;
 
 use super::super::error::Error;
 
@@ -29,7 +31,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub fn of(keys: &DjangoKeys, settings: &Settings) -> Known {
+    pub fn of(keys: &DjangoKeys, settings: &Settings, stores: Option<&Rc<Stores>>) -> Known {
         let fields = Fields {
             current: keys.current_name.clone(),
             fallbacks: keys.fallbacks_name.clone(),
@@ -41,7 +43,9 @@ impl Known {
                 keys.fallbacks_name, keys.current_name
             )),
             (None, None) => Err("its source is not in the config".to_owned()),
-            (Some(source), None) => Place::of(source, fields).map_err(|error| error.to_string()),
+            (Some(source), None) => {
+                Place::of(source, keys.origin, &fields, stores).map_err(|error| error.to_string())
+            }
         };
         let known = place.as_ref().ok();
         let mut known = Known {
@@ -57,7 +61,7 @@ impl Known {
         known
     }
 
-    fn note(&mut self, document: &Document) {
+    pub fn note(&mut self, document: &Document) {
         self.current = document.current.fingerprint();
         self.fallbacks = document.fallbacks.iter().map(Secret::fingerprint).collect();
         self.staged = document.staged().map(Secret::fingerprint);
@@ -75,7 +79,7 @@ impl Known {
         self.place().map(drop)
     }
 
-    fn place(&self) -> Result<&Place, Error> {
+    pub fn place(&self) -> Result<&Place, Error> {
         self.place.as_ref().map_err(|why| Error::NotWritable(why.clone()))
     }
 

@@ -6,6 +6,7 @@ mod fetching;
 mod gating;
 mod handing;
 mod known;
+mod leasing;
 mod private;
 mod result;
 mod round;
@@ -13,20 +14,24 @@ mod saying;
 mod site;
 mod standing;
 mod status;
+mod storing;
 mod upkeep;
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::error::Error;
 use super::fetch::{self, Locked};
+use super::leases::Returned;
 use super::prepare::Prepared;
 use crate::config::{Overrides, Strategy};
 use crate::control::Control;
 use crate::environment;
 use crate::instance::Instance;
-use crate::launch::{self, Received, Sockets};
+use crate::launch::{Received, Sockets};
 use crate::log;
 use crate::server;
+use crate::stores;
 use crate::supervise::{Rules, Signals, Supervisor, Surroundings, Systemd, Terminal, Watch};
 
 use private::Privates;
@@ -39,9 +44,13 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     let received = Received::take(&inherited)?;
     // Before anything slow begins: an early TERM must not be lost, and must not kill.
     let signals = Signals::take().map_err(|error| kernel("cannot take signals", error))?;
+    let signals = Rc::new(signals);
     let prepared = Prepared::from(overrides, inherited)?;
     prepared.require_command()?;
     prepared.account.require_kill()?;
+
+    // Dropped after the site, when nothing runs any more.
+    let _returned = Returned::at_the_end(prepared.stores.as_ref());
 
     let settings = &prepared.settings;
     let systemd = Systemd::from(&prepared.inherited);
@@ -55,11 +64,14 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     let control = open_control(&instance);
     nix::sys::prctl::set_child_subreaper(true)
         .map_err(|error| kernel("cannot adopt orphans", error.into()))?;
-    launch::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
+    crate::privileges::shed().map_err(|error| kernel("cannot drop capabilities", error))?;
     ended_early(&signals)?;
 
     let (watch, warnings) = Watch::new(&settings.watch, &settings.sources, Instant::now());
     warnings.iter().for_each(log::warning);
+    if let Some(stores) = &prepared.stores {
+        stores.listen_to(Rc::clone(&signals) as Rc<dyn stores::Interrupt>);
+    }
     let (wanted, warnings) = fetch::quietly(&prepared);
     let mut saying = Saying::default();
     saying.say(warnings);

@@ -7,6 +7,7 @@ use crate::app::gates::Gate;
 use crate::environment::{Difference, Digest, Environment, KeyInUse};
 use crate::keyring::Carried;
 use crate::secrets::{Fingerprint, Secret};
+use crate::stores::Asked;
 
 /// From the moment that somebody asks until the site runs as it is wanted, or does not.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct Round {
     pub changes: Vec<Difference>,
     /// The environments to hand over to, the next one first.
     pub steps: VecDeque<Environment>,
+    /// What the stores have answered, until the environments are made.
+    pub asked: Asked,
     /// What it would have the site run in the end.
     pub wanted: Option<Digest>,
     /// What must be remembered when the last one serves.
@@ -46,6 +49,7 @@ impl Round {
             key_before,
             changes: Vec::new(),
             steps: VecDeque::new(),
+            asked: Asked::nothing(),
             wanted: None,
             carried: Vec::new(),
             gates: VecDeque::new(),

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::asker::Asker;
@@ -9,6 +9,7 @@ use super::private::Privates;
 use super::round::{Failure, Round};
 use super::saying::Saying;
 use super::standing::Standing;
+use super::storing::OnTheWay;
 use crate::app::error::Error;
 use crate::app::fetch;
 use crate::app::gates;
@@ -56,6 +57,12 @@ pub(super) struct Site<'a> {
     pub(super) document: Option<Known>,
     pub(super) standing: Standing,
     pub(super) saying: Saying,
+    /// Those that what runs was started with.
+    pub(super) leases: BTreeSet<String>,
+    pub(super) leases_coming: Option<BTreeSet<String>>,
+    /// What is on its way into a store, and the how-manieth time.
+    pub(super) on_the_way: Option<OnTheWay>,
+    pub(super) tries_to_store: u32,
     /// What the server did not start with, where it had been stopped for it.
     pub(super) in_vain: Option<Digest>,
 }
@@ -89,6 +96,10 @@ impl<'a> Site<'a> {
             document: None,
             standing: Standing::new(),
             saying,
+            leases: BTreeSet::new(),
+            leases_coming: None,
+            on_the_way: None,
+            tries_to_store: 0,
             in_vain: None,
         }
     }
@@ -96,13 +107,15 @@ impl<'a> Site<'a> {
     /// From the first generation to the end of the last; the exit code is the server's.
     pub fn run(mut self, wanted: Built) -> Result<u8, Error> {
         let settings = &self.prepared.settings;
-        self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings));
+        let stores = self.prepared.stores.as_ref();
+        self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings, stores));
         let identity = self.document.as_ref().and_then(|known| known.identity.as_deref());
         self.instance.uses(&self.sockets.addresses(), identity);
         if settings.keys.on_hup == OnHup::Generate {
             // Now, and not when somebody relies on it.
             self.document.as_ref().ok_or(Error::NoKey)?.must_be_writable()?;
         }
+        self.set_alarm();
         let first = fetch::at_start(wanted, &self.prepared.settings);
         self.round.steps.push_back(first);
         self.round.gates = gates::gates(&self.prepared.settings).into();
@@ -114,7 +127,10 @@ impl<'a> Site<'a> {
             match step {
                 Step::Hup(arrival) => self.ask(Asker::Signal(arrival)),
                 Step::Request(ticket, request, peer) => self.request(ticket, request, peer),
-                Step::Watch => self.ask(Asker::Watch),
+                Step::Watch => self.look_around(),
+                Step::Answered(errand, answer) => self.answered(errand, answer),
+                Step::Alarm => self.look_after_leases(),
+                Step::Left => self.generation_left(),
                 Step::Fetch => self.fetch(),
                 Step::RunGates => self.run_gate(),
                 Step::GateEnded(end) => self.gate_ended(end),
@@ -140,7 +156,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn ask(&mut self, asker: Asker) {
+    pub(super) fn ask(&mut self, asker: Asker) {
         let is_asked_for = !self.waiting.is_empty();
         // A thousand of one kind are one: nobody waits for an answer to a signal. Those of many senders
         // are not all named either.

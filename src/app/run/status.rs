@@ -6,6 +6,7 @@ use super::site::Site;
 use crate::config::{SchemaChoice, SourceKind};
 use crate::control::{Carried, KeyStatus, SourceStatus, State, Status};
 use crate::environment::Environment;
+use crate::moment::Moment;
 
 impl Site<'_> {
     /// What `keybearer status` shows. It holds no secret.
@@ -50,7 +51,12 @@ impl Site<'_> {
             document_key: self.document.as_ref().and_then(|known| known.key_name.clone()),
             config: settings.config_file.as_deref().and_then(whole),
             schema: schema.and_then(whole),
-            sources: settings.sources.iter().map(|source| shown(&source.kind)).collect(),
+            sources: settings
+                .sources
+                .iter()
+                .enumerate()
+                .map(|(at, s)| self.shown(at, &s.kind))
+                .collect(),
             hand_overs_ok: self.standing.hand_overs_ok,
             hand_overs_failed: self.standing.hand_overs_failed,
             last: self.standing.last.clone(),
@@ -61,17 +67,24 @@ impl Site<'_> {
             addresses: self.sockets.addresses().into_iter().map(str::to_owned).collect(),
         }
     }
-}
 
-fn shown(kind: &SourceKind) -> SourceStatus {
-    let env_file = match kind {
-        SourceKind::EnvFile { path } => whole(path),
-        SourceKind::Directory { .. }
-        | SourceKind::SystemdCredentials { .. }
-        | SourceKind::Environment { .. }
-        | SourceKind::Remote(_) => None,
-    };
-    SourceStatus { source: kind.to_string(), version: None, env_file }
+    fn shown(&self, origin: usize, kind: &SourceKind) -> SourceStatus {
+        let env_file = match kind {
+            SourceKind::EnvFile { path } => whole(path),
+            SourceKind::Directory { .. }
+            | SourceKind::SystemdCredentials { .. }
+            | SourceKind::Environment { .. }
+            | SourceKind::Remote(_) => None,
+        };
+        let stores = self.prepared.stores.as_ref();
+        let left = stores.and_then(|stores| stores.lease_left(origin));
+        SourceStatus {
+            source: kind.to_string(),
+            version: stores.and_then(|stores| stores.version(origin)),
+            lease_until: left.map(|left| Moment::now() + left),
+            env_file,
+        }
+    }
 }
 
 /// For somebody who is in another directory.

@@ -1,7 +1,6 @@
 use super::cycle::{Cycle, Stage};
 use super::round::Failure;
 use super::site::Site;
-use crate::app::error::Error;
 use crate::log;
 use crate::moment::Moment;
 
@@ -63,28 +62,5 @@ impl Site<'_> {
             held.contains_key(&key) || was_held.is_none_or(was_due)
         });
         self.stored = held;
-    }
-
-    /// A key that was carried from the generation before is written down where it can be: a restart of
-    /// keybearer would forget it.
-    pub(super) fn store_carried(&mut self) {
-        let Some(known) = &mut self.document else { return };
-        let not_stored: Vec<_> = known.not_stored(&self.carried).collect();
-        let Some(newest) = not_stored.first() else { return };
-        let (key, until) = (newest.key.fingerprint(), newest.until);
-        let keys = &self.prepared.settings.keys;
-        let stored = match keys.write_back {
-            Some(false) => Err(Error::NotWritable("[keys] write-back is false".to_owned())),
-            Some(true) | None => known.store(&self.carried, keys.keep),
-        };
-        match stored {
-            Ok(()) => {
-                self.stored = known.keys();
-                log::info(format_args!("wrote key {key} to the fallbacks of the document"));
-            }
-            Err(error) => self.saying.once(format!(
-                "key {key} is carried, not stored: a restart of keybearer before {until} would forget it, and whoever it signed for would be logged out ({error})"
-            )),
-        }
     }
 }

@@ -41,9 +41,15 @@ fn status() -> Status {
             SourceStatus {
                 source: "'/etc/a.env'".to_owned(),
                 version: Some("17".to_owned()),
+                lease_until: Some(at(1_001_800)),
                 env_file: Some("/etc/a.env".to_owned()),
             },
-            SourceStatus { source: "the environment".to_owned(), version: None, env_file: None },
+            SourceStatus {
+                source: "the environment".to_owned(),
+                version: None,
+                lease_until: None,
+                env_file: None,
+            },
         ],
         hand_overs_ok: 4,
         hand_overs_failed: 1,
@@ -94,7 +100,7 @@ fallbacks    4e5f6071, 8293a4b5
 next key     c6d7e8f9
 carried      4e5f6071, not stored, until 2026-11-23T15:07:41Z (for 2d 7h)
 document     '/etc/example/example.env'
-source       '/etc/a.env', version 17
+source       '/etc/a.env', version 17, lease until 2026-11-21T08:04:21Z
 source       the environment
 fetched      2026-11-21T07:32:21Z (2m 0s ago)
 not fetched  2026-11-21T07:34:11Z (10s ago): it is gone

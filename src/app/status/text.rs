@@ -34,7 +34,10 @@ pub(super) fn text(status: &Status, now: Moment) -> String {
     }
     for source in &status.sources {
         let version = source.version.as_ref().map(|version| format!(", version {version}"));
-        lines.push(("source", format!("{}{}", source.source, version.unwrap_or_default())));
+        let version = version.unwrap_or_default();
+        let lease = source.lease_until.map(|until| format!(", lease until {until}"));
+        let lease = lease.unwrap_or_default();
+        lines.push(("source", format!("{}{version}{lease}", source.source)));
     }
     if let Some(fetched) = status.fetched {
         lines.push(("fetched", ago(fetched, now)));

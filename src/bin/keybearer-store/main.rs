@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+mod confine;
 mod deadline;
 mod dispatch;
 mod retry;
@@ -18,11 +19,19 @@ use std::os::fd::AsFd;
 use std::process::ExitCode;
 
 use keybearer::helper::{self, Answer, LONGEST, Request};
+use keybearer::sys::WipingAllocator;
 use zeroize::Zeroizing;
 
 use deadline::Deadline;
 
+#[global_allocator]
+static ALLOCATOR: WipingAllocator = WipingAllocator;
+
+/// Names are resolved in threads, one for each that is asked for at the same time.
+const MOST_THREADS: usize = 32;
+
 fn main() -> ExitCode {
+    confine::harden();
     match one_job() {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
@@ -33,7 +42,13 @@ fn one_job() -> io::Result<()> {
     let mut channel = File::from(io::stdin().as_fd().try_clone_to_owned()?);
     let request = receive(&mut channel)?;
     let deadline = Deadline::after(request.within);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    confine::confine();
+    // Who else has set one is of the same build, and sets the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(MOST_THREADS)
+        .enable_all()
+        .build()?;
     let answer = runtime.block_on(dispatch::answer(request.work, deadline));
     send(&mut channel, &answer)
 }

@@ -15,7 +15,7 @@ use super::socket::SocketFile;
 use crate::account::Account;
 use crate::config::Address;
 use crate::launch::ids::under_ids_of;
-use crate::launch::privileges::errno;
+use crate::privileges::errno;
 
 /// As many as Gunicorn asks for by itself.
 const BACKLOG: i32 = 2048;

@@ -41,7 +41,7 @@ fn fetch(
     inherited: &BTreeMap<OsString, OsString>,
     credentials_directory: Option<&Path>,
 ) -> Result<Fetched, Error> {
-    super::fetch(specs, &Keys::default(), inherited, credentials_directory)
+    super::fetch(specs, &Keys::default(), inherited, credentials_directory, &Asked::nothing())
 }
 
 /// The message and the exit code; never a value.

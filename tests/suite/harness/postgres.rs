@@ -63,7 +63,7 @@ impl<'a> Postgres<'a> {
 
     /// As its superuser, over the socket that asks for no password.
     #[track_caller]
-    fn sql(&self, statement: &str) {
+    pub fn sql(&self, statement: &str) {
         let psql: Invocation<'_> = self.bench.program(self.psql()).by_site();
         psql.args(["-U", "postgres", "-p", &self.port.to_string(), "-h"])
             .arg(self.bench.path("postgres"))

@@ -75,6 +75,12 @@ pub fn cmdline(pid: Pid) -> Vec<String> {
     strings(pid, "cmdline")
 }
 
+/// Of a process that may end at any moment; a zombie has none.
+pub fn cmdline_if_there(pid: Pid) -> Option<Vec<String>> {
+    let text = String::from_utf8(fs::read(format!("/proc/{pid}/cmdline")).ok()?).ok()?;
+    Some(text.split_terminator('\0').map(str::to_owned).collect())
+}
+
 #[track_caller]
 fn strings(pid: Pid, file: &str) -> Vec<String> {
     let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap();
@@ -123,7 +129,7 @@ pub fn descendants(pid: Pid) -> Vec<Pid> {
     found.split_off(1)
 }
 
-fn processes() -> Vec<Process> {
+pub fn processes() -> Vec<Process> {
     let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     pids.filter_map(process).collect()

@@ -11,12 +11,13 @@ use super::keybearer;
 #[track_caller]
 pub fn ask_store(request: &Request, variables: &[(&str, &str)]) -> Answer {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let mut child = Command::new(keybearer().with_file_name("keybearer-store"))
+    let child = Command::new(keybearer().with_file_name("keybearer-store"))
         .env_clear()
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .envs(variables.iter().copied())
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let bytes = helper::encode_request(request);
@@ -24,7 +25,10 @@ pub fn ask_store(request: &Request, variables: &[(&str, &str)]) -> Answer {
     ours.write_all(&bytes).unwrap();
     let mut answer = Vec::new();
     ours.read_to_end(&mut answer).unwrap();
-    assert!(child.wait().unwrap().success(), "the helper failed");
+    let ended = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "the helper failed: {said}");
+    assert_eq!(said, "", "the helper speaks on its socket alone");
     let (length, answer) = answer.split_at(8);
     assert_eq!(length, (answer.len() as u64).to_be_bytes());
     helper::decode_answer(answer).unwrap()

@@ -33,12 +33,12 @@ pub fn shed() -> io::Result<()> {
 
 /// A change of the effective ids sets this flag to fs.suid_dumpable, which is not 0 everywhere:
 /// PR_SET_DUMPABLE(2const), proc_sys_fs(5). It cannot fail with 0.
-pub(super) fn stay_undumpable() {
+pub fn stay_undumpable() {
     let _ = prctl::set_dumpable(false);
 }
 
-/// In the process that will be the site: groups, gid, uid, capabilities, then proof that root is gone.
-pub(super) fn become_site(account: &Account) -> Result<(), Failure> {
+/// In the process that will be somebody else's: groups, gid, uid, capabilities, then proof that root is gone.
+pub fn become_account(account: &Account) -> Result<(), Failure> {
     let at = |stage| move |error| Failure { stage, error };
     if account.switch {
         leave_session_keyring()?;
@@ -107,6 +107,6 @@ fn prove(account: &Account) -> Result<(), Errno> {
     }
 }
 
-pub(super) fn errno(error: &io::Error) -> Errno {
+pub fn errno(error: &io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }

@@ -1,0 +1,42 @@
+use nix::sys::signal::Signal;
+
+use crate::exit::Exit;
+use crate::helper::{self, Failure, Kind};
+
+/// Why the stores gave nothing. The helper's own lines name the store, the cause and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Helper(#[from] helper::Error),
+    #[error(transparent)]
+    Credentials(#[from] helper::CredentialError),
+    #[error("{}", lines(.0))]
+    Failed(Vec<Failure>),
+    #[error("keybearer-store answered another question than it was asked")]
+    OtherAnswer,
+    #[error("asked to end by {0} while the stores were asked")]
+    Interrupted(Signal),
+}
+
+impl Error {
+    pub fn exit(&self) -> Exit {
+        match self {
+            Error::Helper(error) => error.exit(),
+            Error::Credentials(error) => error.exit(),
+            // One that cannot be helped by trying again decides.
+            Error::Failed(failures) => {
+                let last = failures.iter().find(|failure| failure.kind != Kind::Unreachable);
+                let decides = last.or(failures.first());
+                decides.map_or(Exit::Unreachable, |failure| failure.kind.exit())
+            }
+            Error::OtherAnswer => Exit::Unreachable,
+            // The code is that of the signal: the caller knows it.
+            Error::Interrupted(_) => Exit::Failure,
+        }
+    }
+}
+
+fn lines(failures: &[Failure]) -> String {
+    let lines: Vec<&str> = failures.iter().map(|failure| failure.message.as_str()).collect();
+    lines.join("\n")
+}

@@ -1,0 +1,16 @@
+//! The remote sources of one site: the helper is asked for what they hold, and what must survive between
+//! two helpers is remembered here.
+
+#![forbid(unsafe_code)]
+
+mod asked;
+mod error;
+mod leases;
+mod memory;
+// One type per file, and the file named after it.
+#[allow(clippy::module_inception)]
+mod stores;
+
+pub use asked::Asked;
+pub use error::Error;
+pub use stores::{Interrupt, Stores, revoked};

@@ -1,0 +1,390 @@
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
+use crate::helper::{
+    self, Answer, Change, Executable, Failure, Held, Job, Kind, Lease, Request, SourceRequest,
+    Supplied, User, Work, Write, Written,
+};
+
+use super::leases::{Due, Kept, Leases};
+use super::memory::Memory;
+use super::{Asked, Error};
+
+const REVOKING: Duration = Duration::from_secs(10);
+
+/// Somebody may want the end while a store is waited for.
+pub trait Interrupt {
+    fn descriptor(&self) -> BorrowedFd<'_>;
+    fn came(&self) -> Option<Signal>;
+}
+
+/// The helper, and the sources that it is asked for.
+pub struct Stores {
+    executable: Executable,
+    user: User,
+    inherited: Rc<BTreeMap<OsString, OsString>>,
+    variables: Vec<(OsString, OsString)>,
+    within: Duration,
+    sources: Vec<(usize, SourceSpec)>,
+    /// The names that the site's keys may have.
+    keys: Vec<KeyNames>,
+    history: bool,
+    memory: RefCell<Memory>,
+    leases: RefCell<Leases>,
+    /// What a fetch that is under way need not ask for.
+    reused: RefCell<Asked>,
+    renewing: RefCell<Vec<String>>,
+    /// Variables of keybearer's own environment that were given to each store, and what there is to warn
+    /// of.
+    supplied: RefCell<BTreeMap<usize, (Vec<String>, Vec<String>)>>,
+    interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
+}
+
+impl Stores {
+    /// None where all sources are local: then there need be no helper.
+    pub fn open(
+        settings: &Settings,
+        inherited: &BTreeMap<OsString, OsString>,
+    ) -> Result<Option<Rc<Stores>>, Error> {
+        let is_remote = |spec: &&SourceSpec| matches!(spec.kind, SourceKind::Remote(_));
+        if !settings.sources.iter().any(|spec| is_remote(&spec)) {
+            return Ok(None);
+        }
+        let sources: Vec<(usize, SourceSpec)> = settings
+            .sources
+            .iter()
+            .enumerate()
+            .filter(|(_, spec)| is_remote(spec))
+            .map(|(origin, spec)| (origin, spec.clone()))
+            .collect();
+        let remotes: Vec<&Remote> = sources.iter().filter_map(|(_, spec)| remote(spec)).collect();
+        Ok(Some(Rc::new(Stores {
+            executable: Executable::find()?,
+            user: User::resolve(settings.helper_user.as_deref())?,
+            variables: helper::variables(&remotes, inherited),
+            inherited: Rc::new(inherited.clone()),
+            within: settings.fetch_within,
+            keys: KeyNames::candidates(&settings.keys),
+            history: settings.keys.history,
+            memory: RefCell::default(),
+            leases: RefCell::default(),
+            reused: RefCell::default(),
+            renewing: RefCell::default(),
+            supplied: RefCell::default(),
+            interrupt: RefCell::default(),
+            sources,
+        })))
+    }
+
+    /// While a store is waited for, from now on.
+    pub fn listen_to(&self, interrupt: Rc<dyn Interrupt>) {
+        *self.interrupt.borrow_mut() = Some(interrupt);
+    }
+
+    /// Asks all of them, and waits.
+    pub fn fetch(&self) -> Result<Asked, Error> {
+        let answer = self.run(self.start_fetch()?)?;
+        self.fetched(answer)
+    }
+
+    /// The same for one who cannot wait: what comes of it goes to `fetched`. Credentials under a lease
+    /// that goes on are not made anew.
+    pub fn start_fetch(&self) -> Result<Job, Error> {
+        let now = Instant::now();
+        let mut asked = Asked::default();
+        let mut requests = Vec::new();
+        for (origin, _) in &self.sources {
+            match self.leases.borrow().reused(*origin, now) {
+                Some(got) => drop(asked.0.insert(*origin, got)),
+                None => requests.push(self.request(*origin)?),
+            }
+        }
+        *self.reused.borrow_mut() = asked;
+        self.start(Work::Fetch(requests))
+    }
+
+    pub fn fetched(&self, answer: Answer) -> Result<Asked, Error> {
+        let mut asked = self.reused.take();
+        let Answer::Fetched(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
+        let wanted: Vec<usize> = self
+            .sources
+            .iter()
+            .map(|(origin, _)| *origin)
+            .filter(|origin| asked.of(*origin).is_none())
+            .collect();
+        if results.len() != wanted.len() {
+            return Err(Error::OtherAnswer);
+        }
+        let mut failures = Vec::new();
+        for (origin, result) in wanted.iter().zip(results) {
+            match result {
+                Ok(mut got) => {
+                    self.memory.borrow_mut().note(*origin, &got);
+                    self.leases.borrow_mut().note(*origin, &got, Instant::now());
+                    if let Some((used, warnings)) = self.supplied.borrow().get(origin) {
+                        got.used.extend_from_slice(used);
+                        got.warnings.extend_from_slice(warnings);
+                    }
+                    asked.0.insert(*origin, got);
+                }
+                Err(failure) => failures.push(failure),
+            }
+        }
+        match failures.is_empty() {
+            true => Ok(asked),
+            false => Err(Error::Failed(failures)),
+        }
+    }
+
+    /// Asks only which versions there are.
+    pub fn start_look(&self) -> Result<Job, Error> {
+        let requests = self.sources.iter().map(|(origin, _)| self.request(*origin));
+        self.start(Work::Look(requests.collect::<Result<_, _>>()?))
+    }
+
+    /// Whether any may hold something else than it did.
+    pub fn has_news(&self, answer: Answer) -> Result<bool, Error> {
+        let Answer::Looked(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
+        if results.len() != self.sources.len() {
+            return Err(Error::OtherAnswer);
+        }
+        let memory = self.memory.borrow();
+        Ok(self.sources.iter().zip(results).any(|((origin, _), result)| match result {
+            Ok(Some(version)) => {
+                memory.of(*origin).and_then(|known| known.version.as_ref()) != Some(&version)
+            }
+            // Whatever is wrong, asking for all of it says so.
+            Ok(None) | Err(_) => true,
+        }))
+    }
+
+    /// One of them, and waits.
+    pub fn read(&self, origin: usize) -> Result<helper::Got, Error> {
+        self.was_read(origin, self.run(self.start_read(origin)?)?)
+    }
+
+    pub fn start_read(&self, origin: usize) -> Result<Job, Error> {
+        self.start(Work::Fetch(vec![self.request(origin)?]))
+    }
+
+    pub fn was_read(&self, origin: usize, answer: Answer) -> Result<helper::Got, Error> {
+        let Answer::Fetched(mut results) = expected(answer)? else {
+            return Err(Error::OtherAnswer);
+        };
+        let got = match (results.pop(), results.is_empty()) {
+            (Some(result), true) => result.map_err(|failure| Error::Failed(vec![failure]))?,
+            _ => return Err(Error::OtherAnswer),
+        };
+        self.memory.borrow_mut().note(origin, &got);
+        Ok(got)
+    }
+
+    /// Changes one document if it is still of this version, and waits; the version after it.
+    pub fn write(
+        &self,
+        origin: usize,
+        changes: Vec<Change>,
+        version: &str,
+    ) -> Result<String, Error> {
+        self.written(origin, self.run(self.start_write(origin, changes, version)?)?)
+    }
+
+    pub fn start_write(
+        &self,
+        origin: usize,
+        changes: Vec<Change>,
+        version: &str,
+    ) -> Result<Job, Error> {
+        let source = self.request(origin)?;
+        let version = version.to_owned();
+        self.start(Work::Write(Box::new(Write { source, changes, version })))
+    }
+
+    pub fn written(&self, origin: usize, answer: Answer) -> Result<String, Error> {
+        let Answer::Written(result) = expected(answer)? else { return Err(Error::OtherAnswer) };
+        let Written { version, state } = result.map_err(|failure| Error::Failed(vec![failure]))?;
+        self.memory.borrow_mut().note_state(origin, state);
+        Ok(version)
+    }
+
+    /// Of what was fetched last.
+    pub fn lease_left(&self, origin: usize) -> Option<Duration> {
+        self.leases.borrow().left(origin, Instant::now())
+    }
+
+    /// When a lease has to be looked after.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.leases.borrow().deadline()
+    }
+
+    /// The leases of what was fetched last.
+    pub fn leases(&self) -> BTreeSet<String> {
+        self.leases.borrow().ids()
+    }
+
+    /// The leases whose time it is are renewed. True beside it: one of them has to be replaced.
+    pub fn start_renewals(&self, now: Instant) -> Result<(Option<Job>, bool), Error> {
+        let Due { renew, replace } = self.leases.borrow_mut().due(now);
+        let held: Vec<Held> = {
+            let leases = self.leases.borrow();
+            let due = leases.all().filter(|kept| renew.contains(&kept.id));
+            due.map(|kept| self.held(kept)).collect::<Result<_, _>>()?
+        };
+        *self.renewing.borrow_mut() = held.iter().map(|held| held.id.clone()).collect();
+        let job = match held.is_empty() {
+            true => None,
+            false => Some(self.start(Work::Renew(held))?),
+        };
+        Ok((job, replace))
+    }
+
+    /// Whether any has to be replaced, with why, where that is not its time alone.
+    pub fn renewed(&self, answer: Result<Answer, helper::Error>) -> (bool, Vec<String>) {
+        let ids = self.renewing.take();
+        let results: Vec<Result<Lease, Failure>> = match answer {
+            Ok(Answer::Renewed(results)) if results.len() == ids.len() => results,
+            Ok(_) => failed_each(&ids, &Error::OtherAnswer.to_string()),
+            Err(error) => failed_each(&ids, &error.to_string()),
+        };
+        let now = Instant::now();
+        let mut replace = false;
+        let mut why = Vec::new();
+        for (id, result) in ids.iter().zip(results) {
+            replace |= self.leases.borrow_mut().renewed(id, &result, now);
+            match result {
+                Ok(lease) => {
+                    if let Some(origin) = self.leases.borrow().origin(id) {
+                        self.memory.borrow_mut().note_state(origin, lease.state);
+                    }
+                }
+                Err(failure) => why.push(failure.message),
+            }
+        }
+        (replace, why)
+    }
+
+    /// Ends the leases that neither what runs nor what was fetched last has.
+    pub fn start_revoking(&self, in_use: &BTreeSet<String>) -> Result<Option<Job>, Error> {
+        let unused = self.leases.borrow_mut().take_unused(in_use);
+        self.revoke(&unused)
+    }
+
+    /// Ends all of them, and waits: nobody is left who uses one. A word where that did not work.
+    pub fn revoke_all(&self) -> Result<(), Error> {
+        let all = self.leases.borrow_mut().take_all();
+        match self.revoke(&all)? {
+            None => Ok(()),
+            Some(job) => revoked(self.run(job)?),
+        }
+    }
+
+    fn revoke(&self, leases: &[Kept]) -> Result<Option<Job>, Error> {
+        if leases.is_empty() {
+            return Ok(None);
+        }
+        let held = leases.iter().map(|kept| self.held(kept)).collect::<Result<_, _>>()?;
+        self.start(Work::Revoke(held)).map(Some)
+    }
+
+    fn held(&self, kept: &Kept) -> Result<Held, Error> {
+        let source = self.request(kept.origin)?;
+        Ok(Held { source, id: kept.id.clone(), seconds: kept.seconds })
+    }
+
+    /// As it was when it was asked last.
+    pub fn version(&self, origin: usize) -> Option<String> {
+        self.memory.borrow().of(origin)?.version.clone()
+    }
+
+    /// What the store itself calls the document, where that is more than its config says.
+    pub fn identity(&self, origin: usize) -> Option<String> {
+        self.memory.borrow().of(origin)?.identity.clone()
+    }
+
+    fn spec(&self, origin: usize) -> Option<(&SourceSpec, &Remote)> {
+        let (_, spec) = self.sources.iter().find(|(at, _)| *at == origin)?;
+        Some((spec, remote(spec)?))
+    }
+
+    fn request(&self, origin: usize) -> Result<SourceRequest, Error> {
+        // An origin is an index of these very sources.
+        let (spec, remote) = self.spec(origin).ok_or(Error::OtherAnswer)?;
+        let Supplied { credentials, used, warnings } =
+            helper::read_credentials(remote, &self.inherited)?;
+        self.supplied.borrow_mut().insert(origin, (used, warnings));
+        let own = |names: &KeyNames| spec.selection.own_name(&names.current).to_owned();
+        let history = match self.history {
+            true => self.keys.iter().map(own).collect(),
+            false => Vec::new(),
+        };
+        let memory = self.memory.borrow();
+        let state = memory.of(origin).and_then(|known| Some(known.state.as_ref()?.duplicate()));
+        Ok(SourceRequest { remote: remote.clone(), credentials, state, history })
+    }
+
+    fn start(&self, work: Work) -> Result<Job, Error> {
+        // Somebody who wants the end waits for no store that is away: a lease ends by itself.
+        let within = match work {
+            Work::Revoke(_) => self.within.min(REVOKING),
+            _ => self.within,
+        };
+        let request = Request { within, work };
+        Ok(Job::start(&self.executable, &self.user, &self.variables, &request)?)
+    }
+
+    fn run(&self, job: Job) -> Result<Answer, Error> {
+        let interrupt = self.interrupt.borrow().clone();
+        // A signal is told once.
+        let came = Cell::new(None);
+        let has_come = || {
+            if came.get().is_none() {
+                came.set(interrupt.as_ref().and_then(|interrupt| interrupt.came()));
+            }
+            came.get().is_some()
+        };
+        let descriptor = interrupt.as_ref().map(|interrupt| interrupt.descriptor());
+        job.run(&has_come, descriptor).map_err(|error| match came.get() {
+            Some(signal) => Error::Interrupted(signal),
+            None => error.into(),
+        })
+    }
+}
+
+impl fmt::Debug for Stores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stores").field("sources", &self.sources).finish_non_exhaustive()
+    }
+}
+
+fn remote(spec: &SourceSpec) -> Option<&Remote> {
+    match &spec.kind {
+        SourceKind::Remote(remote) => Some(remote),
+        _ => None,
+    }
+}
+
+/// What came of ending leases.
+pub fn revoked(answer: Answer) -> Result<(), Error> {
+    let Answer::Revoked(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
+    let failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
+    if failures.is_empty() { Ok(()) } else { Err(Error::Failed(failures)) }
+}
+
+fn failed_each(ids: &[String], message: &str) -> Vec<Result<Lease, Failure>> {
+    ids.iter().map(|_| Err(Failure::new(Kind::Unreachable, message))).collect()
+}
+
+fn expected(answer: Answer) -> Result<Answer, Error> {
+    match answer {
+        Answer::Failed(failure) => Err(Error::Failed(vec![failure])),
+        answer => Ok(answer),
+    }
+}

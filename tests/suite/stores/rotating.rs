@@ -1,0 +1,123 @@
+//! A rotation in the store: from an operator's machine, with the operator's credentials.
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use super::{Store, ends, for_each_store, keybearer, serving, status};
+use crate::harness::{Bench, KEY, eventually, key, proc};
+
+for_each_store!(
+    prepare_promote_retire,
+    with_one_host_it_is_one_command,
+    two_operators_promote_at_once,
+    a_carried_key_is_written_back,
+    a_carried_key_is_not_written_unasked,
+    what_else_is_in_the_document_stays,
+);
+
+fn rotate(bench: &Bench, store: &Store<'_>, words: &[&str]) {
+    let words: Vec<&str> = ["rotate", "--blind"].iter().chain(words).copied().collect();
+    keybearer(bench, store, &words).run().expect_code(0).expect_nowhere(KEY);
+}
+
+fn adopt(bench: &Bench) {
+    bench.keybearer(["reload", bench.name()]).run().expect_code(0);
+}
+
+fn prepare_promote_retire(bench: &Bench, store: &Store<'_>) {
+    store.seed(&[("SECRET_KEY", KEY)]);
+    let running = serving(bench, store, "", "[watch]\nevery = \"1h\"\n[keys]\ngrace = \"0s\"\n");
+    rotate(bench, store, &["prepare"]);
+    let next = text(&store.document()["SECRET_KEY_NEXT"]);
+    adopt(bench);
+    let environment = proc::environ(running.child_pid());
+    assert_eq!(environment["SECRET_KEY"], KEY);
+    assert_eq!(environment["SECRET_KEY_FALLBACKS"], next);
+
+    // The time for everybody to have seen it is not over.
+    let early = keybearer(bench, store, &["rotate", "--blind", "--due"]).run().expect_code(0);
+    early.expect_nowhere(&next);
+    assert_eq!(store.document()["SECRET_KEY"], KEY);
+    rotate(bench, store, &["--now", "promote"]);
+    let document = store.document();
+    assert_eq!(document["SECRET_KEY"], next.as_str());
+    assert_eq!(document["SECRET_KEY_FALLBACKS"], KEY);
+    assert!(document.get("SECRET_KEY_NEXT").is_none(), "it is not staged any more");
+    adopt(bench);
+    assert_eq!(proc::environ(running.child_pid())["SECRET_KEY"], next);
+
+    rotate(bench, store, &["retire"]);
+    assert!(store.document().get("SECRET_KEY_FALLBACKS").is_none(), "its time is over");
+    ends(running, &[KEY, &next]);
+}
+
+fn with_one_host_it_is_one_command(bench: &Bench, store: &Store<'_>) {
+    store.seed(&[("SECRET_KEY", KEY)]);
+    let running = serving(bench, store, "", "[keys]\nhosts = 1\n");
+    rotate(bench, store, &[]);
+    let document = store.document();
+    let new = text(&document["SECRET_KEY"]);
+    assert_ne!(new, KEY);
+    assert_eq!(document["SECRET_KEY_FALLBACKS"], KEY);
+    let environment = proc::environ(running.child_pid());
+    assert_eq!(environment["SECRET_KEY"], new);
+    assert_eq!(environment["SECRET_KEY_FALLBACKS"], KEY);
+    ends(running, &[KEY, &new]);
+}
+
+/// One of them does it, and the other finds it done or is refused: one key, and none lost.
+fn two_operators_promote_at_once(bench: &Bench, store: &Store<'_>) {
+    store.seed(&[("SECRET_KEY", KEY)]);
+    super::configured(bench, store, "", "");
+    rotate(bench, store, &["prepare"]);
+    let next = text(&store.document()["SECRET_KEY_NEXT"]);
+    let promote = || keybearer(bench, store, &["rotate", "--blind", "--now", "promote"]).spawn();
+    let both = [promote(), promote()];
+    let codes: Vec<_> = both.into_iter().map(|one| one.wait().code).collect();
+    assert!(codes.contains(&Some(0)), "{codes:?}");
+    let document = store.document();
+    assert_eq!(document["SECRET_KEY"], next.as_str());
+    assert_eq!(document["SECRET_KEY_FALLBACKS"], KEY);
+}
+
+/// An operator has written another key: the one in use moves into the fallbacks, and into the document.
+fn a_carried_key_is_written_back(bench: &Bench, store: &Store<'_>) {
+    store.seed(&[("SECRET_KEY", KEY), ("OTHER", "stays")]);
+    let running = serving(bench, store, "", "[keys]\nwrite-back = true\n");
+    store.put(&[("SECRET_KEY", &key(1)), ("OTHER", "stays")]);
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("to the fallbacks of the document");
+    let document = store.document();
+    assert_eq!(document["SECRET_KEY_FALLBACKS"], KEY);
+    assert_eq!(document["OTHER"], "stays");
+    eventually("all of it is stored", || {
+        status(bench)["key"]["carried"].as_array().is_some_and(Vec::is_empty)
+    });
+    ends(running, &[KEY, &key(1)]);
+}
+
+fn a_carried_key_is_not_written_unasked(bench: &Bench, store: &Store<'_>) {
+    store.seed(&[("SECRET_KEY", KEY)]);
+    let running = serving(bench, store, "", "");
+    store.put(&[("SECRET_KEY", &key(1))]);
+    running.signal(Signal::SIGHUP);
+    let line = running.wait_for_line("is carried, not stored");
+    assert!(line.contains("[keys] write-back is not true"), "{line}");
+    assert!(store.document().get("SECRET_KEY_FALLBACKS").is_none());
+    assert_eq!(status(bench)["key"]["carried"].as_array().unwrap().len(), 1);
+    ends(running, &[KEY, &key(1)]);
+}
+
+fn what_else_is_in_the_document_stays(bench: &Bench, store: &Store<'_>) {
+    store.seed(&[("A", "1"), ("SECRET_KEY", KEY), ("Z", "a \"quoted\" ü")]);
+    super::configured(bench, store, "", "");
+    rotate(bench, store, &["prepare"]);
+    let document = store.document();
+    assert_eq!((&document["A"], &document["Z"]), (&"1".into(), &"a \"quoted\" ü".into()));
+    rotate(bench, store, &["abort"]);
+    assert!(store.document().get("SECRET_KEY_NEXT").is_none());
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().expect("text").to_owned()
+}
