@@ -42,9 +42,8 @@ pub struct Stores {
     /// What a fetch that is under way need not ask for.
     reused: RefCell<Asked>,
     renewing: RefCell<Vec<String>>,
-    /// Variables of keybearer's own environment that were given to each store, and what there is to warn
-    /// of.
-    supplied: RefCell<BTreeMap<usize, (Vec<String>, Vec<String>)>>,
+    /// What each was asked with, without the credentials themselves.
+    supplied: RefCell<BTreeMap<usize, Supplied>>,
     interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
 }
 
@@ -129,9 +128,9 @@ impl Stores {
                 Ok(mut got) => {
                     self.memory.borrow_mut().note(*origin, &got);
                     self.leases.borrow_mut().note(*origin, &got, Instant::now());
-                    if let Some((used, warnings)) = self.supplied.borrow().get(origin) {
-                        got.used.extend_from_slice(used);
-                        got.warnings.extend_from_slice(warnings);
+                    if let Some(supplied) = self.supplied.borrow().get(origin) {
+                        got.used.extend_from_slice(&supplied.used);
+                        got.warnings.extend_from_slice(&supplied.warnings);
                     }
                     asked.0.insert(*origin, got);
                 }
@@ -317,9 +316,9 @@ impl Stores {
     fn request(&self, origin: usize) -> Result<SourceRequest, Error> {
         // An origin is an index of these very sources.
         let (spec, remote) = self.spec(origin).ok_or(Error::OtherAnswer)?;
-        let Supplied { credentials, used, warnings } =
-            helper::read_credentials(remote, &self.inherited)?;
-        self.supplied.borrow_mut().insert(origin, (used, warnings));
+        let mut supplied = helper::read_credentials(remote, &self.inherited)?;
+        let credentials = std::mem::take(&mut supplied.credentials);
+        self.supplied.borrow_mut().insert(origin, supplied);
         let own = |names: &KeyNames| spec.selection.own_name(&names.current).to_owned();
         let history = match self.history {
             true => self.keys.iter().map(own).collect(),

@@ -12,7 +12,7 @@ use crate::harness::{
 /// Under load for so long; leases live for so many seconds, and at most for so many.
 const UNDER_LOAD: Duration = Duration::from_secs(120);
 const TTL: u64 = 10;
-const MAX_TTL: u64 = 25;
+const MAX_TTL: u64 = 28;
 
 const PASSWORD: &str = "the-owner's-password";
 
@@ -73,8 +73,9 @@ fn the_site_outlives_its_leases() {
     let figures = load.stop();
     show(&figures.sums());
     figures.expect_none_failed();
-    // Each lives for 25 seconds at the most.
-    assert!(figures.masters.len() >= 5, "{figures}");
+    // None lives for longer than that.
+    let least = UNDER_LOAD.as_secs() / MAX_TTL;
+    assert!(figures.masters.len() as u64 >= least, "{figures}");
     running.signal(nix::sys::signal::Signal::SIGTERM);
     running.wait().expect_code(0).expect_nowhere(KEY);
     assert_eq!(vault.leases(), [""; 0], "all of them are revoked");
