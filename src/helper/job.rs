@@ -138,7 +138,7 @@ impl Job {
         let State::Hearing(reply) = &mut self.state else { return None };
         loop {
             let room = match reply.room() {
-                Ok(room) if room.is_empty() => break,
+                Ok([]) => break,
                 Ok(room) => room,
                 Err(error) => return Some(Err(error)),
             };
