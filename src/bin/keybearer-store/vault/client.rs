@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::time::Duration;
 
 use keybearer::config::{Remote, Vault};
@@ -17,6 +18,9 @@ use crate::retry;
 /// A silent server is asked again while there is time.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
+/// With less time than this, that there was no answer says little.
+const HURRIED: Duration = Duration::from_secs(1);
+
 /// One Vault: every request of this helper goes through here.
 #[derive(Debug)]
 pub struct Client {
@@ -25,6 +29,8 @@ pub struct Client {
     /// What the messages begin with.
     remote: String,
     deadline: Deadline,
+    /// Why the attempt before failed.
+    told: RefCell<Option<Failure>>,
 }
 
 impl Client {
@@ -37,7 +43,7 @@ impl Client {
         let base = address::judged(&remote, &vault.address)?;
         let http = build(vault, source, &base)
             .map_err(|text| Failure::new(Kind::Wrong, format!("{remote}: {text}")))?;
-        Ok(Client { http, base, remote, deadline })
+        Ok(Client { http, base, remote, deadline, told: RefCell::default() })
     }
 
     /// The address, for messages.
@@ -53,6 +59,7 @@ impl Client {
     /// is of no use. Asked again while that may help and there is time.
     pub async fn send(&self, ask: &Ask, token: Option<&Secret>) -> Result<Reply, Failure> {
         let header = token.map(|token| self.header(token)).transpose()?;
+        self.told.take();
         let mut attempts = 0;
         let mut reply = retry::until(self.deadline, || {
             attempts += 1;
@@ -70,7 +77,22 @@ impl Client {
         Ok(header)
     }
 
+    /// The last attempt has next to no time: then the one before knows better what is wrong.
     async fn attempt(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
+        let hurried = self.deadline.left() < HURRIED;
+        let result = self.judged(ask, token).await;
+        if let Err(failure) = &result
+            && failure.kind == Kind::Unreachable
+        {
+            let before = self.told.take().filter(|_| hurried);
+            let failure = before.unwrap_or_else(|| failure.clone());
+            self.told.replace(Some(failure.clone()));
+            return Err(failure);
+        }
+        result
+    }
+
+    async fn judged(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
         let reply = self.once(ask, token).await?;
         match reply.status {
             429 => Err(self.failure(
