@@ -1,7 +1,6 @@
 //! A site whose key is in a store: started from it, rotated in it, and served on without it.
 
-mod fleet;
-mod leases;
+mod alone;
 mod reading;
 mod rotating;
 mod without;

@@ -74,9 +74,10 @@ impl Site<'_> {
         let Some(stores) = self.prepared.stores.as_ref().filter(|_| all_remote) else {
             return self.ask(Asker::Watch);
         };
-        let is_busy = self.supervisor.is_out(Errand::Look) || self.supervisor.is_out(Errand::Fetch);
+        if self.supervisor.is_out(Errand::Look) || self.supervisor.is_out(Errand::Fetch) {
+            return;
+        }
         match stores.start_look() {
-            _ if is_busy => {}
             Ok(job) => self.supervisor.send(Errand::Look, job),
             Err(_) => self.ask(Asker::Watch),
         }

@@ -184,7 +184,7 @@ fn a_certificate_that_is_not_trusted() {
         source.credentials = vec![(Credential::CaCertificates, Secret::new(ca.to_owned()))];
         source
     };
-    let other = std::fs::read_to_string(bench.path("other-ca.pem")).unwrap();
+    let other = std::fs::read_to_string(bench.path("aws/other-ca.pem")).unwrap();
     let begun = Instant::now();
     refuses(
         fetched(with(&other, moto.secret("example/prod")), WITHIN, &moto.variables()),

@@ -30,7 +30,9 @@ impl<'a> Moto<'a> {
     pub fn new(bench: &'a Bench) -> Option<Moto<'a>> {
         let python = venv("python")?;
         let script = std::env::current_dir().unwrap().join("tests/stores/aws/serve.py");
-        let server = bench.program(python).arg("-B").arg(script).arg(bench.dir()).spawn();
+        // In every mode a user who may write there.
+        let dir = bench.site_dir("aws");
+        let server = bench.program(python).by_site().arg("-B").arg(script).arg(dir).spawn();
         let ready = server.wait_for_stdout("ready ");
         let ports: Vec<u16> =
             ready.split(' ').skip(1).map(|port| port.trim().parse().unwrap()).collect();
@@ -53,7 +55,7 @@ impl<'a> Moto<'a> {
     }
 
     pub fn ca(&self) -> PathBuf {
-        self.bench.path("ca.pem")
+        self.bench.path("aws/ca.pem")
     }
 
     /// What an operator's shell would hold.

@@ -92,7 +92,7 @@ fn nobody_signs_with_a_key_that_another_cannot_verify() {
     let Some(store) = Store::vault(&bench) else { return };
     store.seed(&[("SECRET_KEY", KEY)]);
     let script = bench.path("signer.py");
-    fs::write(&script, include_str!("../../site/signer.py")).unwrap();
+    fs::write(&script, include_str!("../../../site/signer.py")).unwrap();
     bench.site().owns(&script);
     bench.site_dir("sockets");
     let source = store.source(&bench, "");
