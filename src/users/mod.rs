@@ -63,6 +63,11 @@ pub fn groups_of(user: &User, gid: Gid) -> Result<Vec<Gid>, Unanswered> {
     Ok(all)
 }
 
+/// Whether /etc/passwd has one of that name; nobody else is asked.
+pub fn is_local(name: &str) -> bool {
+    files::users().any(|user| user.name == name)
+}
+
 /// For a message: the name where the files know it.
 pub fn name_of(uid: Uid) -> Option<String> {
     files::users().find(|user| user.uid == uid).map(|user| user.name)

@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(300);
 fn hosts() -> usize {
     match std::env::var("KEYBEARER_TEST_FLEET") {
         Ok(number) => number.parse().expect("KEYBEARER_TEST_FLEET is a number"),
-        Err(_) => 8,
+        Err(_) => 50,
     }
 }
 
