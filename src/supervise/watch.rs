@@ -5,7 +5,7 @@ use nix::errno::Errno;
 
 use super::file_watch::{FileWatch, Unwatched};
 use crate::config::{self, SourceKind, SourceSpec};
-use crate::sys;
+use crate::splay::splayed;
 
 /// When to look at the sources again without being asked. Made before they are read for the first time,
 /// it misses no change of a file.
@@ -93,17 +93,6 @@ fn can_change(kind: &SourceKind) -> bool {
     match kind {
         SourceKind::EnvFile { .. } | SourceKind::Directory { .. } | SourceKind::Remote(_) => true,
         SourceKind::SystemdCredentials { .. } | SourceKind::Environment { .. } => false,
-    }
-}
-
-/// Between a half and the whole of it: hosts that were started together do not ask a store together,
-/// and each has asked within the time.
-fn splayed(every: Duration) -> Duration {
-    let half = every / 2;
-    let mut drawn = [0; 4];
-    match sys::random(&mut drawn) {
-        Ok(()) => half + half.mul_f64(f64::from(u32::from_ne_bytes(drawn)) / f64::from(u32::MAX)),
-        Err(_) => half,
     }
 }
 

@@ -2,6 +2,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use keybearer::helper::{Failure, Kind};
+use keybearer::splay::splayed;
 
 use super::deadline::Deadline;
 
@@ -20,21 +21,11 @@ where
             Err(failure) if failure.kind == Kind::Unreachable => failure,
             other => return other,
         };
-        let wait = jittered(pause);
+        let wait = splayed(pause);
         if wait >= deadline.left() {
             return Err(failure);
         }
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(LONGEST);
-    }
-}
-
-/// Between a half and the whole: many hosts that failed together do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    let half = pause / 2;
-    let mut drawn = [0; 4];
-    match keybearer::sys::random(&mut drawn) {
-        Ok(()) => half + half.mul_f64(f64::from(u32::from_ne_bytes(drawn)) / f64::from(u32::MAX)),
-        Err(_) => half,
     }
 }
