@@ -24,6 +24,8 @@ pub(super) struct Kept {
     renewable: bool,
     /// It ends and cannot be renewed: the next environment has other credentials.
     ending: bool,
+    /// Nobody uses it, and the store has been told, or is being told.
+    revoking: bool,
 }
 
 impl Leases {
@@ -40,6 +42,7 @@ impl Leases {
             ends_at,
             renewable: *renewable,
             ending: false,
+            revoking: false,
         });
     }
 
@@ -62,7 +65,7 @@ impl Leases {
     }
 
     fn newest(&self, origin: usize) -> Option<&Kept> {
-        self.0.iter().rev().find(|kept| kept.origin == origin)
+        self.0.iter().rev().find(|kept| kept.origin == origin && !kept.revoking)
     }
 
     pub fn ids(&self) -> BTreeSet<String> {
@@ -70,8 +73,9 @@ impl Leases {
         origins.into_iter().filter_map(|origin| Some(self.newest(origin)?.id.clone())).collect()
     }
 
-    pub fn all(&self) -> impl Iterator<Item = &Kept> {
-        self.0.iter()
+    /// In the order asked for.
+    pub fn these(&self, ids: &[String]) -> impl Iterator<Item = &Kept> {
+        ids.iter().filter_map(|id| self.0.iter().find(|kept| kept.id == *id))
     }
 
     /// When the next one has two thirds of its time behind it, or has to be replaced once more where
@@ -119,17 +123,31 @@ impl Leases {
         kept.ending
     }
 
-    /// Those that nobody uses any more. They are forgotten: whoever asks must revoke them.
-    pub fn take_unused(&mut self, in_use: &BTreeSet<String>) -> Vec<Kept> {
+    /// Those that nobody uses any more, and that the store was not told of yet.
+    pub fn unused(&mut self, in_use: &BTreeSet<String>) -> Vec<String> {
         let wanted = self.ids();
-        let is_used = |kept: &Kept| wanted.contains(&kept.id) || in_use.contains(&kept.id);
-        let (used, unused) = std::mem::take(&mut self.0).into_iter().partition(is_used);
-        self.0 = used;
-        unused
+        self.revoke(|kept| {
+            !kept.revoking && !wanted.contains(&kept.id) && !in_use.contains(&kept.id)
+        })
     }
 
-    pub fn take_all(&mut self) -> Vec<Kept> {
-        std::mem::take(&mut self.0)
+    /// Nobody is left who could use any. What was being revoked may not have been.
+    pub fn all_unused(&mut self) -> Vec<String> {
+        self.revoke(|_| true)
+    }
+
+    fn revoke(&mut self, which: impl Fn(&Kept) -> bool) -> Vec<String> {
+        let chosen = self.0.iter_mut().filter(|kept| which(kept));
+        chosen
+            .map(|kept| {
+                kept.revoking = true;
+                kept.id.clone()
+            })
+            .collect()
+    }
+
+    pub fn forget_revoked(&mut self) {
+        self.0.retain(|kept| !kept.revoking);
     }
 }
 
@@ -142,7 +160,7 @@ impl Kept {
 
     /// Nothing that is done now can help it.
     fn is_over(&self) -> bool {
-        self.ending && self.look_at > self.ends_at
+        self.revoking || (self.ending && self.look_at > self.ends_at)
     }
 }
 
@@ -218,9 +236,21 @@ mod tests {
             given(&mut leases, id, now);
         }
         let in_use = ["a".to_owned()].into();
-        let ids: Vec<String> = leases.take_unused(&in_use).into_iter().map(|k| k.id).collect();
-        assert_eq!(ids, ["b"]);
-        assert!(leases.take_unused(&in_use).is_empty());
-        assert_eq!(leases.take_all().len(), 2);
+        assert_eq!(leases.unused(&in_use), ["b"]);
+        assert!(leases.unused(&in_use).is_empty(), "it is on its way");
+        // Somebody who ends in the middle of it cannot know whether it was done.
+        assert_eq!(leases.all_unused(), ["a", "b", "c"]);
+        leases.forget_revoked();
+        assert!(leases.all_unused().is_empty());
+    }
+
+    #[test]
+    fn what_is_being_revoked_is_neither_renewed_nor_used_again() {
+        let (mut leases, now) = (Leases::default(), Instant::now());
+        given(&mut leases, "a", now);
+        leases.all_unused();
+        assert!(leases.reused(0, now).is_none());
+        assert_eq!(leases.deadline(), None);
+        assert!(leases.due(now + 9 * SECOND).renew.is_empty());
     }
 }

@@ -13,4 +13,4 @@ mod stores;
 
 pub use asked::Asked;
 pub use error::Error;
-pub use stores::{Interrupt, Stores, revoked};
+pub use stores::{Interrupt, Stores};

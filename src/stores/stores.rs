@@ -14,7 +14,7 @@ use crate::helper::{
     Supplied, User, Work, Write, Written,
 };
 
-use super::leases::{Due, Kept, Leases};
+use super::leases::{Due, Leases};
 use super::memory::Memory;
 use super::{Asked, Error};
 
@@ -126,7 +126,7 @@ impl Stores {
         for (origin, result) in wanted.iter().zip(results) {
             match result {
                 Ok(mut got) => {
-                    self.memory.borrow_mut().note(*origin, &got);
+                    self.memory.borrow_mut().note_fetched(*origin, &got);
                     self.leases.borrow_mut().note(*origin, &got, Instant::now());
                     if let Some(supplied) = self.supplied.borrow().get(origin) {
                         got.used.extend_from_slice(&supplied.used);
@@ -141,6 +141,11 @@ impl Stores {
             true => Ok(asked),
             false => Err(Error::Failed(failures)),
         }
+    }
+
+    /// The site runs with what was fetched last.
+    pub fn taken_over(&self) {
+        self.memory.borrow_mut().taken_over();
     }
 
     /// Asks only which versions there are.
@@ -232,23 +237,18 @@ impl Stores {
     }
 
     /// The leases whose time it is are renewed. True beside it: one of them has to be replaced.
-    pub fn start_renewals(&self, now: Instant) -> Result<(Option<Job>, bool), Error> {
+    pub fn start_renewals(&self, now: Instant) -> (Result<Option<Job>, Error>, bool) {
         let Due { renew, replace } = self.leases.borrow_mut().due(now);
-        let held: Vec<Held> = {
-            let leases = self.leases.borrow();
-            let due = leases.all().filter(|kept| renew.contains(&kept.id));
-            due.map(|kept| self.held(kept)).collect::<Result<_, _>>()?
-        };
-        *self.renewing.borrow_mut() = held.iter().map(|held| held.id.clone()).collect();
-        let job = match held.is_empty() {
-            true => None,
-            false => Some(self.start(Work::Renew(held))?),
-        };
-        Ok((job, replace))
+        let job = self.held(&renew).and_then(|held| match held.is_empty() {
+            true => Ok(None),
+            false => self.start(Work::Renew(held)).map(Some),
+        });
+        *self.renewing.borrow_mut() = renew;
+        (job, replace)
     }
 
     /// Whether any has to be replaced, with why, where that is not its time alone.
-    pub fn renewed(&self, answer: Result<Answer, helper::Error>) -> (bool, Vec<String>) {
+    pub fn renewed(&self, answer: Result<Answer, Error>) -> (bool, Vec<String>) {
         let ids = self.renewing.take();
         let results: Vec<Result<Lease, Failure>> = match answer {
             Ok(Answer::Renewed(results)) if results.len() == ids.len() => results,
@@ -274,33 +274,44 @@ impl Stores {
 
     /// Ends the leases that neither what runs nor what was fetched last has.
     pub fn start_revoking(&self, in_use: &BTreeSet<String>) -> Result<Option<Job>, Error> {
-        let unused = self.leases.borrow_mut().take_unused(in_use);
+        let unused = self.leases.borrow_mut().unused(in_use);
         self.revoke(&unused)
+    }
+
+    /// Whatever came of it, nothing more is done about them: they end by themselves.
+    pub fn revoked(&self, answer: Result<Answer, Error>) -> Result<(), Error> {
+        self.leases.borrow_mut().forget_revoked();
+        let Answer::Revoked(results) = expected(answer?)? else { return Err(Error::OtherAnswer) };
+        let failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
+        if failures.is_empty() { Ok(()) } else { Err(Error::Failed(failures)) }
     }
 
     /// Ends all of them, and waits: nobody is left who uses one. A word where that did not work.
     pub fn revoke_all(&self) -> Result<(), Error> {
-        let all = self.leases.borrow_mut().take_all();
+        let all = self.leases.borrow_mut().all_unused();
         match self.revoke(&all)? {
             None => Ok(()),
-            Some(job) => revoked(self.run(job)?),
+            Some(job) => self.revoked(self.run(job)),
         }
     }
 
-    fn revoke(&self, leases: &[Kept]) -> Result<Option<Job>, Error> {
-        if leases.is_empty() {
+    fn revoke(&self, ids: &[String]) -> Result<Option<Job>, Error> {
+        if ids.is_empty() {
             return Ok(None);
         }
-        let held = leases.iter().map(|kept| self.held(kept)).collect::<Result<_, _>>()?;
-        self.start(Work::Revoke(held)).map(Some)
+        self.start(Work::Revoke(self.held(ids)?)).map(Some)
     }
 
-    fn held(&self, kept: &Kept) -> Result<Held, Error> {
-        let source = self.request(kept.origin)?;
-        Ok(Held { source, id: kept.id.clone(), seconds: kept.seconds })
+    fn held(&self, ids: &[String]) -> Result<Vec<Held>, Error> {
+        let leases = self.leases.borrow();
+        let held = leases.these(ids).map(|kept| {
+            let source = self.request(kept.origin)?;
+            Ok(Held { source, id: kept.id.clone(), seconds: kept.seconds })
+        });
+        held.collect()
     }
 
-    /// As it was when it was asked last.
+    /// With which the site was brought up to date last.
     pub fn version(&self, origin: usize) -> Option<String> {
         self.memory.borrow().of(origin)?.version.clone()
     }
@@ -370,13 +381,6 @@ fn remote(spec: &SourceSpec) -> Option<&Remote> {
         SourceKind::Remote(remote) => Some(remote),
         _ => None,
     }
-}
-
-/// What came of ending leases.
-pub fn revoked(answer: Answer) -> Result<(), Error> {
-    let Answer::Revoked(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
-    let failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
-    if failures.is_empty() { Ok(()) } else { Err(Error::Failed(failures)) }
 }
 
 fn failed_each(ids: &[String], message: &str) -> Vec<Result<Lease, Failure>> {

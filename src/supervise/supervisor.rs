@@ -77,6 +77,16 @@ pub enum Errand {
     Revoke,
 }
 
+impl Errand {
+    /// While the server drains: it changes something in the store that outlives keybearer.
+    fn is_worth_finishing(self) -> bool {
+        match self {
+            Errand::WriteDocument | Errand::Revoke => true,
+            Errand::Fetch | Errand::Look | Errand::ReadDocument | Errand::Renew => false,
+        }
+    }
+}
+
 /// What the caller has to do next, and with which call it answers.
 #[derive(Debug)]
 pub enum Step {
@@ -413,8 +423,8 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::RoundEnds(end) => Step::RoundEnds(end),
                 Action::SayStopping(cause) => {
-                    // Nobody needs what they would bring.
-                    self.errands.clear();
+                    // Nobody needs what the others would bring.
+                    self.errands.retain(|(errand, _)| errand.is_worth_finishing());
                     self.say_stopping(cause, arrival);
                     continue;
                 }

@@ -4,7 +4,7 @@ use super::asker::Asker;
 use super::site::Site;
 use crate::helper::{self, Answer};
 use crate::log;
-use crate::stores::{self, revoked};
+use crate::stores;
 use crate::supervise::Errand;
 
 /// Credentials that a store gave for a time.
@@ -12,21 +12,22 @@ impl Site<'_> {
     /// Two thirds of a lease are over.
     pub(super) fn look_after_leases(&mut self) {
         let Some(stores) = &self.prepared.stores else { return };
-        match stores.start_renewals(Instant::now()) {
-            Ok((job, replace)) => {
-                if let Some(job) = job {
-                    self.supervisor.send(Errand::Renew, job);
-                }
-                if replace {
-                    self.ask(Asker::Lease);
-                }
-            }
-            Err(error) => self.saying.once(format!("cannot renew a lease: {error}")),
+        let (job, replace) = stores.start_renewals(Instant::now());
+        if replace {
+            self.ask(Asker::Lease);
         }
-        self.set_alarm();
+        match job {
+            Ok(Some(job)) => self.supervisor.send(Errand::Renew, job),
+            Ok(None) => self.set_alarm(),
+            Err(error) => self.were_renewed(Err(error)),
+        }
     }
 
     pub(super) fn leases_were_renewed(&mut self, answer: Result<Answer, helper::Error>) {
+        self.were_renewed(answer.map_err(stores::Error::from));
+    }
+
+    fn were_renewed(&mut self, answer: Result<Answer, stores::Error>) {
         let Some(stores) = &self.prepared.stores else { return };
         let (replace, why) = stores.renewed(answer);
         for line in why {
@@ -38,17 +39,20 @@ impl Site<'_> {
         self.set_alarm();
     }
 
-    /// Before the next one is due.
+    /// Before the next one is due. While some are renewed nobody is sent for others: what is due then is
+    /// looked after when these are back.
     pub(super) fn set_alarm(&mut self) {
-        let deadline = self.prepared.stores.as_ref().and_then(|stores| stores.deadline());
-        self.supervisor.set_alarm(deadline);
+        let is_free = !self.supervisor.is_out(Errand::Renew);
+        let stores = self.prepared.stores.as_ref().filter(|_| is_free);
+        self.supervisor.set_alarm(stores.and_then(|stores| stores.deadline()));
     }
 
-    /// A generation is gone: what it alone had is revoked.
-    pub(super) fn generation_left(&mut self) {
+    /// What a generation had that is gone, and no other has, is revoked.
+    pub(super) fn revoke_unused(&mut self) {
         let Some(stores) = &self.prepared.stores else { return };
-        // The other one may still be the one that came after.
-        if self.supervisor.processes().count() != 1 || !self.supervisor.is_idle() {
+        // In the middle of a hand-over the old one is still there, or the new one not yet.
+        let is_settled = self.supervisor.is_idle() && self.supervisor.processes().count() == 1;
+        if !is_settled || self.supervisor.is_out(Errand::Revoke) {
             return;
         }
         match stores.start_revoking(&self.leases) {
@@ -58,11 +62,13 @@ impl Site<'_> {
         }
     }
 
-    pub(super) fn leases_were_revoked(&self, answer: Result<Answer, helper::Error>) {
-        match answer.map_err(stores::Error::from).and_then(revoked) {
+    pub(super) fn leases_were_revoked(&mut self, answer: Result<Answer, helper::Error>) {
+        let Some(stores) = &self.prepared.stores else { return };
+        match stores.revoked(answer.map_err(stores::Error::from)) {
             Ok(()) => log::debug("the leases of the generation that left are revoked"),
             Err(error) => say_not_revoked(&error),
         }
+        self.revoke_unused();
     }
 }
 

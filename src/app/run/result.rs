@@ -13,6 +13,9 @@ impl Site<'_> {
         let is_first = self.round.askers.is_empty();
         let done = matches!(end, RoundEnd::HandedOver | RoundEnd::Unchanged);
         if done {
+            if let Some(stores) = &self.prepared.stores {
+                stores.taken_over();
+            }
             self.carried = std::mem::take(&mut self.round.carried);
             self.store_carried();
         }
@@ -57,6 +60,8 @@ impl Site<'_> {
         } else {
             self.around.systemd.ready(self.supervisor.status());
         }
+        // A generation that left in the middle of it was not the time.
+        self.revoke_unused();
     }
 
     pub(super) fn result(&self, end: RoundEnd) -> RoundResult {

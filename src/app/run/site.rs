@@ -9,7 +9,6 @@ use super::private::Privates;
 use super::round::{Failure, Round};
 use super::saying::Saying;
 use super::standing::Standing;
-use super::storing::OnTheWay;
 use crate::app::error::Error;
 use crate::app::fetch;
 use crate::app::gates;
@@ -19,7 +18,7 @@ use crate::control::{Answer, Peer, Request, Ticket};
 use crate::environment::{Built, Digest, Environment};
 use crate::exit::Exit;
 use crate::instance::Instance;
-use crate::keyring::Carried;
+use crate::keyring::{Carried, Document};
 use crate::launch::Sockets;
 use crate::log;
 use crate::moment::Moment;
@@ -61,7 +60,7 @@ pub(super) struct Site<'a> {
     pub(super) leases: BTreeSet<String>,
     pub(super) leases_coming: Option<BTreeSet<String>>,
     /// What is on its way into a store, and the how-manieth time.
-    pub(super) on_the_way: Option<OnTheWay>,
+    pub(super) on_the_way: Option<Document>,
     pub(super) tries_to_store: u32,
     /// What the server did not start with, where it had been stopped for it.
     pub(super) in_vain: Option<Digest>,
@@ -130,7 +129,7 @@ impl<'a> Site<'a> {
                 Step::Watch => self.look_around(),
                 Step::Answered(errand, answer) => self.answered(errand, answer),
                 Step::Alarm => self.look_after_leases(),
-                Step::Left => self.generation_left(),
+                Step::Left => self.revoke_unused(),
                 Step::Fetch => self.fetch(),
                 Step::RunGates => self.run_gate(),
                 Step::GateEnded(end) => self.gate_ended(end),

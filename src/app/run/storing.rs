@@ -2,28 +2,22 @@ use super::site::Site;
 use crate::app::error::Error;
 use crate::documents::{self, InStore, Place, Version};
 use crate::helper::{self, Answer};
-use crate::keyring::{Document, steps};
+use crate::keyring::{Carried, Document, steps};
 use crate::log;
 use crate::moment::Moment;
+use crate::secrets::Fingerprint;
 use crate::supervise::Errand;
 
 /// So often somebody else may be faster.
 const TRIES: u32 = 5;
 
-/// A document that is on its way to a store.
-#[derive(Debug)]
-pub(super) struct OnTheWay {
-    document: Document,
-    tries: u32,
-}
-
 /// Keys that are carried in memory go into the document, where that can be done.
 impl Site<'_> {
     /// A restart of keybearer must not forget a key that it carries.
     pub(super) fn store_carried(&mut self) {
-        if self.newest_not_stored().is_none() {
+        let Some(newest) = self.newest_not_stored().map(|newest| newest.key.fingerprint()) else {
             return;
-        }
+        };
         let keys = &self.prepared.settings.keys;
         let Some(known) = &mut self.document else { return };
         let in_store = matches!(known.place(), Ok(Place::Store(_)));
@@ -36,20 +30,20 @@ impl Site<'_> {
             Some(true) | None => known.store(&self.carried, keys.keep),
         };
         match stored {
-            Ok(()) => self.was_stored(),
+            Ok(()) => self.was_stored(Some(newest)),
             Err(error) => self.was_not_stored(&error),
         }
     }
 
-    fn newest_not_stored(&self) -> Option<&crate::keyring::Carried> {
+    fn newest_not_stored(&self) -> Option<&Carried> {
         self.document.as_ref()?.not_stored(&self.carried).next()
     }
 
-    fn was_stored(&mut self) {
+    /// `written`: by this instance.
+    fn was_stored(&mut self, written: Option<Fingerprint>) {
         let Some(known) = &self.document else { return };
         self.stored = known.keys();
-        if let Some(newest) = self.carried.first() {
-            let key = newest.key.fingerprint();
+        if let Some(key) = written {
             log::info(format_args!("wrote key {key} to the fallbacks of the document"));
         }
     }
@@ -91,33 +85,36 @@ impl Site<'_> {
         });
         match written {
             Ok((document, Some(job))) => {
-                self.on_the_way = Some(OnTheWay { document, tries: self.tries_to_store });
+                self.on_the_way = Some(document);
                 self.supervisor.send(Errand::WriteDocument, job);
             }
             // Another host has written it.
-            Ok((document, None)) => self.note_stored(&document),
+            Ok((document, None)) => self.note_stored(&document, None),
             Err(error) => self.was_not_stored(&error.into()),
         }
     }
 
     pub(super) fn document_was_written(&mut self, answer: Result<Answer, helper::Error>) {
-        let Some(OnTheWay { document, tries }) = self.on_the_way.take() else { return };
+        let Some(document) = self.on_the_way.take() else { return };
         let Some(place) = self.in_store() else { return };
         match answer.map_err(from_helper).and_then(|answer| place.was_written(answer)) {
-            Ok(()) => self.note_stored(&document),
-            Err(documents::Error::Conflict { .. }) if tries < TRIES => {
+            Ok(()) => {
+                let newest = self.newest_not_stored().map(|newest| newest.key.fingerprint());
+                self.note_stored(&document, newest);
+            }
+            Err(documents::Error::Conflict { .. }) if self.tries_to_store < TRIES => {
                 log::debug("the document was changed at the same time; once more");
-                self.send_for_document(tries + 1);
+                self.send_for_document(self.tries_to_store + 1);
             }
             Err(error) => self.was_not_stored(&error.into()),
         }
     }
 
-    fn note_stored(&mut self, document: &Document) {
+    fn note_stored(&mut self, document: &Document, written: Option<Fingerprint>) {
         if let Some(known) = &mut self.document {
             known.note(document);
         }
-        self.was_stored();
+        self.was_stored(written);
     }
 }
 

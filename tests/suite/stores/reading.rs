@@ -10,6 +10,7 @@ for_each_store!(
     exec_and_check_ask_it_too,
     a_changed_document_is_taken_over,
     a_new_version_is_seen,
+    a_version_that_came_to_nothing_is_tried_again,
     the_history_gives_fallbacks,
     a_document_may_call_things_otherwise,
 );
@@ -62,6 +63,25 @@ fn a_new_version_is_seen(bench: &Bench, store: &Store<'_>) {
         let child = running.child_pids();
         child.len() == 1 && proc::variable(child[0], "SEEN").as_deref() == Some("1")
     });
+    ends(running, &[KEY]);
+}
+
+/// It is no other version when what was in its way is mended.
+fn a_version_that_came_to_nothing_is_tried_again(bench: &Bench, store: &Store<'_>) {
+    store.seed(&[("SECRET_KEY", KEY)]);
+    let open = bench.file("open", "", 0o644);
+    let gate = format!("[reload]\nbefore = [[\"/usr/bin/test\", \"-e\", {open:?}]]\n");
+    let running = serving(bench, store, "", &format!("[watch]\nevery = \"1s\"\n{gate}"));
+    let version = || status(bench)["sources"][0]["version"].clone();
+    let first = version();
+    std::fs::remove_file(&open).unwrap();
+    store.put(&[("SECRET_KEY", KEY), ("SEEN", "1")]);
+    running.wait_for_line("the 'before' command 1 failed");
+    assert_eq!(version(), first, "what is shown is what runs");
+    bench.file("open", "", 0o644);
+    running.wait_for_line("took over");
+    assert_eq!(proc::variable(running.child_pid(), "SEEN").as_deref(), Some("1"));
+    assert_ne!(version(), first);
     ends(running, &[KEY]);
 }
 

@@ -50,6 +50,22 @@ fn database_source(bench: &Bench, vault: &VaultServer) -> String {
     )
 }
 
+/// A server that does nothing, with a key from one source and a login from the other.
+#[track_caller]
+fn with_a_login(bench: &Bench, store: &Store<'_>, vault: &VaultServer) -> Running {
+    store.seed(&[("SECRET_KEY", KEY)]);
+    let user = if Mode::current().is_root() { "user = \"{user}\"\n" } else { "" };
+    let source = store.source(bench, "");
+    bench.config(&format!(
+        "command = [\"/bin/sh\", \"-c\", \"sleep 1000; :\"]\n{user}schema = \"{{dir}}/keybearer.schema.toml\"\n{source}{}[ready]\nsettle = \"100ms\"\n",
+        database_source(bench, vault)
+    ));
+    bench.schema("unlisted = \"pass\"\n[SECRET_KEY]\ntype = \"django-secret-key\"\n");
+    let running = keybearer(bench, store, &["run"]).spawn();
+    running.wait_for_line("serving");
+    running
+}
+
 #[test]
 fn the_site_outlives_its_leases() {
     once!();
@@ -88,16 +104,7 @@ fn a_lease_that_is_good_is_used_again() {
     let Some(store) = Store::vault(&bench) else { return };
     let Store::Vault(vault) = &store else { return };
     vault.database("database", None, 3600, 3600);
-    store.seed(&[("SECRET_KEY", KEY)]);
-    let user = if Mode::current().is_root() { "user = \"{user}\"\n" } else { "" };
-    let source = store.source(&bench, "");
-    bench.config(&format!(
-        "command = [\"/bin/sh\", \"-c\", \"sleep 1000; :\"]\n{user}schema = \"{{dir}}/keybearer.schema.toml\"\n{source}{}[ready]\nsettle = \"100ms\"\n",
-        database_source(&bench, vault)
-    ));
-    bench.schema("unlisted = \"pass\"\n[SECRET_KEY]\ntype = \"django-secret-key\"\n");
-    let running = keybearer(&bench, &store, &["run"]).spawn();
-    running.wait_for_line("serving");
+    let running = with_a_login(&bench, &store, vault);
     let first = vault.leases();
     assert_eq!(first.len(), 1);
     let login = proc::environ(running.child_pid())["DB_USER"].clone();
@@ -126,16 +133,7 @@ fn a_lease_that_is_gone_is_replaced() {
     let Some(store) = Store::vault(&bench) else { return };
     let Store::Vault(vault) = &store else { return };
     vault.database("database", None, 6, 3600);
-    store.seed(&[("SECRET_KEY", KEY)]);
-    let user = if Mode::current().is_root() { "user = \"{user}\"\n" } else { "" };
-    let source = store.source(&bench, "");
-    bench.config(&format!(
-        "command = [\"/bin/sh\", \"-c\", \"sleep 1000; :\"]\n{user}schema = \"{{dir}}/keybearer.schema.toml\"\n{source}{}[ready]\nsettle = \"100ms\"\n",
-        database_source(&bench, vault)
-    ));
-    bench.schema("unlisted = \"pass\"\n[SECRET_KEY]\ntype = \"django-secret-key\"\n");
-    let running = keybearer(&bench, &store, &["run"]).spawn();
-    running.wait_for_line("serving");
+    let running = with_a_login(&bench, &store, vault);
     let first = proc::environ(running.child_pid())["DB_USER"].clone();
     let lease = vault.leases().remove(0);
     vault.said("PUT", "sys/leases/revoke", &[], &serde_json::json!({ "lease_id": lease }));
