@@ -32,6 +32,14 @@ def ask_the_database():
             connection.execute("SELECT 1")
 
 
+def hold(say, hear):
+    """Says in one pipe that it is at it, and goes on when it hears from the other."""
+    with open(say, "w") as pipe:
+        pipe.write("here\n")
+    with open(hear) as pipe:
+        pipe.readline()
+
+
 def answer(environ):
     path = environ["PATH_INFO"]
     if path == "/small":
@@ -40,6 +48,9 @@ def answer(environ):
         return "500 Internal Server Error", b"no"
     if path == "/work":
         time.sleep(int(parse_qs(environ["QUERY_STRING"])["ms"][0]) / 1000)
+        return "200 OK", b"done"
+    if path == "/held":
+        hold(*(parse_qs(environ["QUERY_STRING"])[name][0] for name in ("say", "hear")))
         return "200 OK", b"done"
     if path == "/echo":
         return "200 OK", environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))

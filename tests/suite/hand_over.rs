@@ -9,11 +9,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::harness::load::{Connection, Load, Mix, Page};
+use crate::harness::load::{Connection, Load, Mix};
 use crate::harness::{Bench, Fifo, Listen, Operated, TestSite, Worker, eventually, key, proc};
-
-/// A drain, a boot, and the machine that does something else.
-const LONG: Duration = Duration::from_secs(90);
 
 /// What a test adds goes on in the table [ready].
 const READY: &str = "[server]\nkind = \"gunicorn\"\n[ready]\npath = \"/healthz\"\n";
@@ -94,7 +91,7 @@ impl Trouble {
         assert_eq!(operated.generation(), first);
         load.progress(20);
 
-        let reload = operated.reload().spawn().wait_within(LONG);
+        let reload = operated.reload().spawn().wait();
         reload.expect_code(self.code).expect_stderr_contains(self.said).expect_nowhere(&key(0));
         assert_eq!(operated.generation(), first);
         if !self.before_start {
@@ -105,7 +102,7 @@ impl Trouble {
 
         // What was wrong was the environment alone.
         operated.write_env(&with("MENDED=1"));
-        operated.reload().spawn().wait_within(LONG).expect_code(0);
+        operated.reload().spawn().wait().expect_code(0);
         assert_ne!(operated.wait_for_generation("MENDED", "1"), first);
         load.progress_of_all();
         load.stop().expect_none_failed().expect_masters(2);
@@ -189,13 +186,13 @@ fn a_pair_of_hand_overs_that_was_cut_in_half_is_completed() {
     let load = Load::start(site.target(), Mix::GENTLE);
     bench.file("broken", "", 0o644);
     operated.replace_key(&key(1));
-    operated.reload().spawn().wait_within(LONG).expect_code(1);
+    operated.reload().spawn().wait().expect_code(1);
     let half = operated.wait_for_generation("SECRET_KEY", &key(0));
     let fallbacks = proc::variable(half, "SECRET_KEY_FALLBACKS").unwrap();
     assert_eq!(fallbacks.split(',').next(), Some(key(1).as_str()));
 
     fs::remove_file(bench.path("broken")).unwrap();
-    operated.reload().spawn().wait_within(LONG).expect_code(0);
+    operated.reload().spawn().wait().expect_code(0);
     let whole = operated.wait_for_generation("SECRET_KEY", &key(1));
     let fallbacks = proc::variable(whole, "SECRET_KEY_FALLBACKS").unwrap();
     assert_eq!(fallbacks.split(',').next(), Some(key(0).as_str()));
@@ -225,11 +222,22 @@ mod term {
     /// Both generations are told, and nothing is left.
     #[track_caller]
     fn ends_well(operated: Operated<'_>) {
+        let children = two_children(&operated);
+        operated.stop().expect_code(0).expect_nowhere(&key(0));
+        are_gone(&children);
+    }
+
+    #[track_caller]
+    fn two_children(operated: &Operated<'_>) -> Vec<Pid> {
         let children = operated.supervisor().child_pids();
         assert_eq!(children.len(), 2, "{}", operated.supervisor().report());
-        operated.stop().expect_code(0).expect_nowhere(&key(0));
+        children
+    }
+
+    #[track_caller]
+    fn are_gone(children: &[Pid]) {
         for child in children {
-            assert!(kill(child, None).is_err(), "{child} is still there");
+            assert!(kill(*child, None).is_err(), "{child} is still there");
         }
     }
 
@@ -283,16 +291,25 @@ mod term {
         let Some(site) = site(&bench) else { return };
         let operated = start(&bench, &site, "");
         let first = operated.generation();
-        let page = Page::Work(4_000);
+        let (here, hold) = (Fifo::new(&bench, "here"), Fifo::new(&bench, "hold"));
         let mut waiting = Connection::open(site.target()).unwrap();
-        waiting.send(&page.request(false)).unwrap();
+        let path = format!("/held?say={}&hear={}", here.path().display(), hold.path().display());
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        waiting.send(request.as_bytes()).unwrap();
+        assert_eq!(here.hear(), "here\n");
         operated.write_env(&with("NEW=1"));
         operated.supervisor().signal(Signal::SIGHUP);
         operated.wait_for_status("the second generation serves", |s| s["generation"] == 2);
-        ends_well(operated);
+        let children = two_children(&operated);
+        operated.supervisor().signal(Signal::SIGTERM);
+        operated.wait_for_status("it stops", |s| s["state"] == "stopping");
+        hold.let_go();
         let answer = waiting.receive(None).unwrap();
-        page.judge(&answer).unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"done"[..]));
         assert_eq!(answer.master(), u32::try_from(first.as_raw()).ok());
+        operated.into_running().wait().expect_code(0).expect_nowhere(&key(0));
+        are_gone(&children);
     }
 }
 
@@ -333,7 +350,7 @@ fn a_thousand_hups_are_one_hand_over_or_two() {
     assert!(began.elapsed() < Duration::from_secs(1), "that was no storm");
     operated.wait_for_generation("NEW", "1");
     // Its answer comes when everything before it is done.
-    operated.reload().spawn().wait_within(LONG).expect_code(0);
+    operated.reload().spawn().wait().expect_code(0);
     let status = operated.status_json();
     let generation = status["generation"].as_u64().unwrap();
     assert!((2..=3).contains(&generation), "{status}");
@@ -352,7 +369,7 @@ fn two_rotations_at_once() {
     let operated = start(&bench, &site, "");
     let load = Load::start(site.target(), Mix::GENTLE);
     let both = [operated.rotate(&[]).spawn(), operated.rotate(&[]).spawn()];
-    let outcomes = both.map(|rotate| rotate.wait_within(LONG));
+    let outcomes = both.map(|rotate| rotate.wait());
     let done = outcomes.iter().filter(|outcome| outcome.code == Some(0)).count();
     assert!(done >= 1, "{outcomes:?}");
     for outcome in &outcomes {

@@ -1,11 +1,13 @@
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use super::Bench;
+use super::{Bench, DEADLINE};
 
 /// Holds a program back: it reads a line from here and gets it when the test says so.
 #[derive(Debug)]
@@ -36,5 +38,16 @@ impl Fifo {
     /// The reader gets this line.
     pub fn say(&self, line: &str) {
         (&self.file).write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// What a program has written here, at least a byte of it.
+    #[track_caller]
+    pub fn hear(&self) -> String {
+        let deadline = PollTimeout::try_from(DEADLINE).unwrap();
+        let readable = poll(&mut [PollFd::new(self.file.as_fd(), PollFlags::POLLIN)], deadline);
+        assert_eq!(readable, Ok(1), "nothing was said in '{}'", self.path.display());
+        let mut buffer = [0; 64];
+        let length = (&self.file).read(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
     }
 }
