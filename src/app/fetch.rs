@@ -11,7 +11,7 @@ use crate::log;
 use crate::moment::Moment;
 use crate::schema::{self, Schema, Validated};
 use crate::secrets::Name;
-use crate::sources;
+use crate::sources::{self, Fetched};
 use crate::stores::{Asked, Stores};
 use crate::sys;
 
@@ -90,6 +90,23 @@ fn validated_with(
     inherited: &BTreeMap<OsString, OsString>,
     asked: &Asked,
 ) -> Result<Validated, Error> {
+    validated_of(fetched_with(settings, inherited, asked)?, settings, schema, inherited)
+}
+
+/// What the sources hold, and nobody has judged.
+pub fn fetched(
+    settings: &Settings,
+    inherited: &BTreeMap<OsString, OsString>,
+    stores: Option<&Stores>,
+) -> Result<Fetched, Error> {
+    fetched_with(settings, inherited, &ask(stores)?)
+}
+
+fn fetched_with(
+    settings: &Settings,
+    inherited: &BTreeMap<OsString, OsString>,
+    asked: &Asked,
+) -> Result<Fetched, Error> {
     let credentials = inherited.get(OsStr::new("CREDENTIALS_DIRECTORY"));
     let mut fetched = sources::fetch(
         &settings.sources,
@@ -100,6 +117,15 @@ fn validated_with(
     )?;
     let kept = |name: &&str| !settings.environment.keep.contains(*name);
     fetched.taken.extend(asked.used().filter(kept).filter_map(|name| name.parse().ok()));
+    Ok(fetched)
+}
+
+pub fn validated_of(
+    mut fetched: Fetched,
+    settings: &Settings,
+    schema: &Schema,
+    inherited: &BTreeMap<OsString, OsString>,
+) -> Result<Validated, Error> {
     let mut warnings = std::mem::take(&mut fetched.warnings);
     match schema::validate(fetched, schema, &settings.keys, &settings.environment.allow) {
         Ok(mut validated) => {

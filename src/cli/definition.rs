@@ -145,6 +145,12 @@ fn rotate() -> Command {
                 .help("One step alone [default: as many as are safe]"),
         )
         .arg(
+            option("value", "VAR", text(config::variable_name))
+                .conflicts_with_all(["step", "due", "now", "blind"])
+                .help("Not a key: make a new value of this variable, which the schema generates")
+                .help_heading(ROTATION),
+        )
+        .arg(
             flag("due", "Do what is due and nothing otherwise, for a timer")
                 .conflicts_with_all(["step", "now"])
                 .help_heading(ROTATION),

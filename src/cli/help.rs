@@ -89,6 +89,7 @@ Examples:
   keybearer rotate prepare --name example
   keybearer rotate --name example --due
   keybearer rotate revoke --name example
+  keybearer rotate --value STAGING_PASSWORD --name example
 
 Steps:
   prepare  writes a new key beside the old one; the hosts learn to verify it

@@ -65,6 +65,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, S
         },
         "rotate" => Command::Rotate(RotateOptions {
             step: matches.remove_one("step"),
+            value: matches.remove_one("value"),
             due: matches.get_flag("due"),
             now: matches.get_flag("now"),
             dry_run: matches.get_flag("dry-run"),

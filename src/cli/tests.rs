@@ -94,6 +94,7 @@ fn the_other_commands() {
         given("rotate promote --now --dry-run --blind --name site -q").unwrap(),
         Command::Rotate(RotateOptions {
             step: Some(Step::Promote),
+            value: None,
             due: false,
             now: true,
             dry_run: true,
@@ -111,6 +112,13 @@ fn the_other_commands() {
         assert!(matches!(rotate, Command::Rotate(o) if o.step == Some(step) && !o.due), "{word}");
     }
     assert!(matches!(given("rotate --due").unwrap(), Command::Rotate(o) if o.due));
+    let value = given("rotate --value STAGING_PASSWORD --dry-run").unwrap();
+    let name = "STAGING_PASSWORD".parse().ok();
+    assert!(matches!(value, Command::Rotate(o) if o.value == name && o.dry_run));
+    for line in ["--value A prepare", "--value A --due", "--value A --now", "--value A --blind"] {
+        assert!(given(&format!("rotate {line}")).is_err(), "{line}");
+    }
+    assert!(given("rotate --value 1A").is_err());
     // Every command of the definition is one of these nine.
     assert_eq!(command().get_subcommands().count(), 9);
 }

@@ -7,6 +7,7 @@
 
 mod address;
 mod error;
+mod expand;
 mod forms;
 mod hosts;
 mod key_names;
@@ -34,7 +35,8 @@ pub use forms::{account, instance_name, log_format, path, ready_path, schema};
 pub use hosts::Hosts;
 pub use key_names::{KeyNames, known_name};
 pub use overrides::{Overrides, SourceOption};
-pub use raw::{Raw, RawListen, RawReady, RawReload, RawWatch, keys_known, parse};
+pub use raw::name as variable_name;
+pub use raw::{Raw, RawListen, RawReady, RawReload, RawWatch, keys_known, parse, parse_with};
 pub use raw_keys::RawKeys;
 pub use remote::{
     AwsAccess, AwsParameters, AwsSecret, Engine, Remote, Vault, VaultAuth, VaultMethod,

@@ -71,20 +71,29 @@ pub struct RawWatch {
 
 /// The text of a config file. `file` is for messages only; nothing is opened.
 pub fn parse(text: &str, file: &Path) -> Result<Raw, Error> {
-    read(Document { text, file, asked: None })
+    parse_with(text, file, &BTreeMap::new())
+}
+
+/// The same, with what `${NAME}` stands for.
+pub fn parse_with(
+    text: &str,
+    file: &Path,
+    variables: &BTreeMap<OsString, OsString>,
+) -> Result<Raw, Error> {
+    read(Document { text, file, asked: None, variables })
 }
 
 /// Every key that a config file may have, after the label of its table: the manual must name them all.
 /// They are found by reading, so that they are the ones that `parse` knows.
 pub fn keys_known() -> BTreeSet<(String, &'static str)> {
     let asked = Asked::default();
-    let file = Path::new("");
+    let (file, variables) = (Path::new(""), &BTreeMap::new());
     // A table that is not there is read like an empty one; a source without a type is not.
     for text in one_of_each_type() {
         // Each lacks what it requires, and has been asked for everything before that is told.
-        let _ = read(Document { text: &text, file, asked: Some(&asked) });
+        let _ = read(Document { text: &text, file, asked: Some(&asked), variables });
     }
-    let _ = read(Document { text: "", file, asked: Some(&asked) });
+    let _ = read(Document { text: "", file, asked: Some(&asked), variables });
     asked.into_inner()
 }
 
@@ -219,7 +228,7 @@ pub(super) fn variables(value: &Value<'_>) -> Result<Vec<Name>, Wrong> {
     some(variable)(value)
 }
 
-pub(super) fn name(text: &str) -> Result<Name, &'static str> {
+pub fn name(text: &str) -> Result<Name, &'static str> {
     text.parse()
         .map_err(|_| "expected a variable's name: letters, digits and '_', with no digit first")
 }

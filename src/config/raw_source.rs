@@ -1,5 +1,6 @@
 //! One `[[source]]`: its type decides which keys it may have.
 
+use super::expand;
 use super::forms::absolute_path;
 use super::raw::{PATH, name, variables};
 use super::table::Table;
@@ -41,6 +42,9 @@ pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
         return Err(table.missing("type"));
     };
     table.relabel(format!("[[source]] of type \"{word}\""));
+    for key in expand::KEYS {
+        table.expand(key)?;
+    }
     let (kind, selection) = match type_ {
         Type::EnvFile => {
             let path = table.read("path", form(PATH, absolute_path))?;

@@ -10,7 +10,7 @@ use crate::log;
 use super::table::Document;
 use super::{
     AccountSpec, Error, Keys, Listen, OnHup, Overrides, Raw, RawKeys, Ready, Reload, SchemaChoice,
-    Settings, SourceKind, SourceSpec, Watch, forms, parse, store_options, variables,
+    Settings, SourceKind, SourceSpec, Watch, forms, parse_with, store_options, variables,
 };
 
 /// Where the config file is looked for when none is named.
@@ -49,7 +49,7 @@ fn resolve_in(
     let given = flags.over(variables);
     let config_file = config_file(config_directory, &given);
     let raw = match &config_file {
-        Some(file) => read(file, &mut warnings)?,
+        Some(file) => read(file, environment, &mut warnings)?,
         None => Raw::default(),
     };
     let name = name(&given, &raw, config_file.as_deref())?;
@@ -181,13 +181,18 @@ fn keys(
 }
 
 /// The file's text and what it says.
-fn read(file: &Path, warnings: &mut Vec<String>) -> Result<Raw, Error> {
+fn read(
+    file: &Path,
+    variables: &BTreeMap<OsString, OsString>,
+    warnings: &mut Vec<String>,
+) -> Result<Raw, Error> {
     let bytes = contents(file, warnings)?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let text = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-        Document { text: &text, file, asked: None }.error(text.len(), "not UTF-8".to_owned())
+        let document = Document { text: &text, file, asked: None, variables };
+        document.error(text.len(), "not UTF-8".to_owned())
     })?;
-    parse(text, file)
+    parse_with(text, file, variables)
 }
 
 fn contents(file: &Path, warnings: &mut Vec<String>) -> Result<Vec<u8>, Error> {

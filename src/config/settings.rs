@@ -131,6 +131,13 @@ impl Selection {
     pub fn own_name<'a>(&'a self, site: &'a Name) -> &'a str {
         self.rename.get(site).map_or(site.as_str(), String::as_str)
     }
+
+    /// Whether the site would get the variable, were it there.
+    pub fn lets_in(&self, site: &Name) -> bool {
+        let prefix = self.prefix.as_deref().unwrap_or("");
+        self.own_name(site).starts_with(prefix)
+            && self.only.as_ref().is_none_or(|only| only.contains(site))
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -1,11 +1,13 @@
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
 use super::value::{Value, Wrong};
-use super::{Error, closest};
+use super::{Error, closest, expand};
 
 /// Each key that was asked for, after the label of its table.
 pub(super) type Asked = RefCell<BTreeSet<(String, &'static str)>>;
@@ -17,6 +19,8 @@ pub(super) struct Document<'a> {
     pub file: &'a Path,
     /// Kept where somebody wants to know which keys there are.
     pub asked: Option<&'a Asked>,
+    /// What `${NAME}` stands for.
+    pub variables: &'a BTreeMap<OsString, OsString>,
 }
 
 impl Document<'_> {
@@ -73,6 +77,19 @@ impl<'a> Table<'a> {
             Some(value) => convert(&value).map(Some).map_err(|wrong| self.wrong(key, wrong)),
             None => Ok(None),
         }
+    }
+
+    /// `${NAME}` in a string gives way to the variable's value, before it is read.
+    pub fn expand(&mut self, key: &'static str) -> Result<(), Error> {
+        let Some(value) = self.entries.get_mut(key) else { return Ok(()) };
+        let at = value.span().start;
+        if let DeValue::String(text) = value.get_mut() {
+            match expand::expand(text, self.document.variables) {
+                Ok(expanded) => *text = Cow::Owned(expanded),
+                Err(message) => return Err(self.wrong(key, Wrong { at, message })),
+            }
+        }
+        Ok(())
     }
 
     /// Whether the key is there, and was not read yet.

@@ -29,6 +29,8 @@ pub enum Error {
         "{from}: {name} is not what rotate wrote; restore it, or take it out: the times that old keys may go are lost then"
     )]
     NoRecord { from: String, name: String },
+    #[error("{from} gives no variable yet; write a first one into it")]
+    Empty { from: String },
     #[error("{from} was changed by something else meanwhile; run it again")]
     Conflict { from: String },
     #[error(transparent)]
@@ -72,7 +74,8 @@ impl Error {
             | Error::NoKeyList { .. }
             | Error::NoRecord { .. }
             | Error::Duplicate { .. }
-            | Error::NoItem { .. } => Exit::Config,
+            | Error::NoItem { .. }
+            | Error::Empty { .. } => Exit::Config,
         }
     }
 }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use crate::config::{Encoding, Remote, Selection};
-use crate::helper::{self, Change, Got, Kind};
+use crate::helper::{self, Change, Got};
 use crate::keyring::Document;
 use crate::stores::{self, Stores};
 
@@ -120,13 +120,9 @@ impl InStore {
     }
 
     fn failed(&self, error: stores::Error) -> Error {
-        match &error {
-            stores::Error::Failed(failures)
-                if failures.iter().any(|failure| failure.kind == Kind::Conflict) =>
-            {
-                Error::Conflict { from: self.to_string() }
-            }
-            _ => Error::Store(error),
+        match error.is_conflict() {
+            true => Error::Conflict { from: self.to_string() },
+            false => Error::Store(error),
         }
     }
 }

@@ -12,6 +12,7 @@ mod own_names;
 mod place;
 #[cfg(test)]
 mod tests;
+mod value;
 mod version;
 
 pub use error::Error;
@@ -19,4 +20,5 @@ pub use fields::Fields;
 pub use in_file::InFile;
 pub use in_store::InStore;
 pub use place::Place;
+pub use value::ValuePlace;
 pub use version::Version;

@@ -253,15 +253,18 @@ impl<'a> Draft<'a> {
     }
 
     fn absent(&self, name: &Name, rule: &Rule) -> Fault {
+        let made =
+            format!("put it into a source, or have it made: keybearer rotate --value {name}");
         let mend = match rule.kind {
             Kind::DjangoSecretKey => super::key_strength::MEND,
             _ if rule.compose => {
                 "put it, or DB_NAME, DB_USER, DB_PASSWORD and DB_HOST, into a source"
             }
+            _ if rule.generate.is_some() => made.as_str(),
             _ => "put it into a source",
         };
         let problem = if self.entries.contains_key(name) { "is empty" } else { "is missing" };
-        Fault::new(problem, mend)
+        Fault::new(problem, mend.to_owned())
     }
 
     pub fn check_groups(&mut self) {

@@ -44,6 +44,11 @@ impl Schema {
         Schema { unlisted, rules, any_of, is_django, grouped }
     }
 
+    /// The length of the values that keybearer makes for the variable; None where it makes none.
+    pub fn generated(&self, name: &Name) -> Option<usize> {
+        self.rules.get(name)?.generate
+    }
+
     /// Whether a table or a group of the schema names the variable.
     pub(super) fn names(&self, name: &Name) -> bool {
         self.rules.contains_key(name) || self.grouped.contains(name)

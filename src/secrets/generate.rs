@@ -21,14 +21,21 @@ const LENGTH: usize = 64;
 /// Safe in every encoding: in a list with commas, in JSON, in a URL, in a shell and an env file.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
 
-/// A new key: 64 characters of 6 random bits each.
+/// A new key: 64 characters.
 pub fn generate() -> Result<Secret, NoRandomness> {
+    generate_of(LENGTH)
+}
+
+/// A new secret of so many characters, of 6 random bits each.
+pub fn generate_of(length: usize) -> Result<Secret, NoRandomness> {
+    let mut text = String::with_capacity(length);
     let mut random = Zeroizing::new([0u8; LENGTH]);
-    sys::random(&mut random).map_err(NoRandomness)?;
-    // 64 letters: the lower 6 bits name one, each as often as any other.
-    let key = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)]));
-    let mut text = String::with_capacity(LENGTH);
-    text.extend(key);
+    while text.len() < length {
+        sys::random(&mut random).map_err(NoRandomness)?;
+        // 64 letters: the lower 6 bits name one, each as often as any other.
+        let letters = random.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 63)]));
+        text.extend(letters.take(length - text.len()));
+    }
     Ok(Secret::new(text))
 }
 
@@ -36,6 +43,13 @@ pub fn generate() -> Result<Secret, NoRandomness> {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn any_length() {
+        for length in [1, 24, 64, 65, 4096] {
+            assert_eq!(generate_of(length).unwrap().expose().len(), length);
+        }
+    }
 
     #[test]
     fn a_key_is_64_of_the_alphabet_and_new_each_time() {

@@ -8,6 +8,6 @@ mod name;
 mod secret;
 
 pub use fingerprint::{Fingerprint, NotAFingerprint};
-pub use generate::{NoRandomness, generate};
+pub use generate::{NoRandomness, generate, generate_of};
 pub use name::{Name, NotAName};
 pub use secret::Secret;

@@ -19,6 +19,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Somebody else was faster.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Error::Failed(failures)
+            if failures.iter().any(|failure| failure.kind == Kind::Conflict))
+    }
+
     pub fn exit(&self) -> Exit {
         match self {
             Error::Helper(error) => error.exit(),

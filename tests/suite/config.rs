@@ -270,6 +270,31 @@ fn a_config_file_that_is_wrong() {
     }
 }
 
+/// One config for many sites of a kind.
+#[test]
+fn a_source_is_called_by_a_variable() {
+    let bench = Bench::new();
+    bench.file("pr-123.env", format!("SECRET_KEY={KEY}\n"), 0o640);
+    let user = if Mode::current().is_root() { "user = \"{user}\"\n" } else { "" };
+    let source = "[[source]]\ntype = \"env-file\"\npath = \"{dir}/pr-${PR_NUMBER}.env\"\n";
+    let config = bench.config(&format!("{user}{source}"));
+    let exec = || bench.keybearer(["exec", "--config"]).arg(&config);
+    let started =
+        exec().env("PR_NUMBER", "123").args(["--", "/usr/bin/env", "-0"]).run().expect_code(0);
+    assert_eq!(started.environment()["SECRET_KEY"], KEY);
+    let line = if user.is_empty() { 3 } else { 4 };
+    let refused = |said: &str| {
+        format!(
+            "keybearer: '{{dir}}/site.toml':{line}:8: 'path' in [[source]] of type \"env-file\": {said}"
+        )
+    };
+    let unset = "${PR_NUMBER} is not set in keybearer's environment; set it, for systemd: Environment=PR_NUMBER=...";
+    exec().args(["--", "/usr/bin/env", "-0"]).run().expect_refusal(78, &refused(unset));
+    let other = "${PR_NUMBER} holds more than letters, digits, '.', '_' and '-'; it may be no path of its own";
+    let up = exec().env("PR_NUMBER", "../pr-123").args(["--", "/usr/bin/env", "-0"]).run();
+    up.expect_refusal(78, &refused(other));
+}
+
 #[test]
 fn a_config_file_that_cannot_be_believed_or_read() {
     let bench = Bench::new();

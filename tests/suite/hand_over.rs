@@ -138,7 +138,7 @@ fn a_newcomer_that_exits_after_a_while() {
 
 #[test]
 fn a_newcomer_that_is_never_ready() {
-    let config = "within = \"6s\"\n[reload]\ndrain = \"1s\"\n";
+    let config = "within = \"6s\"\n[reload]\ndrain = \"8s\"\n";
     let trouble = Trouble::of_newcomer("hang", "not ready within 6s");
     Trouble { config, ..trouble }.leaves_the_old_one_serving();
 }

@@ -1,5 +1,7 @@
 //! The instances of this host that use the document.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use super::adopter::Adopter;
@@ -21,7 +23,7 @@ pub(super) fn find(subject: &Subject, interrupt: &Interrupt) -> Result<Vec<Adopt
     for running in instance::running(&subject.inherited) {
         let status = match status(&running, interrupt) {
             Ok(status) => status,
-            Err(_) if is_gone(&running, subject) => continue,
+            Err(_) if is_gone(&running, &subject.inherited) => continue,
             Err(error) => return Err(error),
         };
         let uses = status.document.as_deref() == Some(&document)
@@ -58,7 +60,7 @@ pub(super) enum Adopted {
 /// It reads the document and takes it over. That takes as long as the site takes to start.
 pub(super) fn adopt(
     running: &Running,
-    subject: &Subject,
+    inherited: &BTreeMap<OsString, OsString>,
     interrupt: &Interrupt,
 ) -> Result<Adopted, Error> {
     let (code, message) = match ask(running, Request::Adopt, None, interrupt) {
@@ -77,7 +79,7 @@ pub(super) fn adopt(
     // What is started after it reads the document as it is now.
     let is_ending = match status(running, interrupt) {
         Ok(status) => status.state == State::Stopping,
-        Err(_) => is_gone(running, subject),
+        Err(_) => is_gone(running, inherited),
     };
     let failed = || Failed { name: running.name.clone(), code, message };
     Ok(if is_ending { Adopted::Ended } else { Adopted::Failed(failed()) })
@@ -98,8 +100,8 @@ fn ask(
     }
 }
 
-pub(super) fn is_gone(running: &Running, subject: &Subject) -> bool {
-    instance::find(&running.name, &subject.inherited).is_none()
+pub(super) fn is_gone(running: &Running, inherited: &BTreeMap<OsString, OsString>) -> bool {
+    instance::find(&running.name, inherited).is_none()
 }
 
 fn unexpected(running: &Running, request: Request) -> Error {

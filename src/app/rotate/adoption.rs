@@ -63,17 +63,20 @@ impl Rotation<'_> {
         adopter: &mut Adopter,
         wanted: &Wanted,
     ) -> Result<Option<Result<(), Failed>>, Error> {
-        let round = match adopters::adopt(&adopter.running, self.subject, self.interrupt)? {
-            Adopted::Took(round) => round,
-            Adopted::Ended => return Ok(None),
-            Adopted::Failed(failed) => return Ok(Some(Err(failed))),
-        };
+        let round =
+            match adopters::adopt(&adopter.running, &self.subject.inherited, self.interrupt)? {
+                Adopted::Took(round) => round,
+                Adopted::Ended => return Ok(None),
+                Adopted::Failed(failed) => return Ok(Some(Err(failed))),
+            };
         adopter.took += round.took;
         // What it says of the round is no evidence of what it verifies.
         match adopters::status(&adopter.running, self.interrupt) {
             Ok(status) => adopter.look_at(&status),
             Err(Error::Interrupted(signal)) => return Err(Error::Interrupted(signal)),
-            Err(_) if adopters::is_gone(&adopter.running, self.subject) => return Ok(None),
+            Err(_) if adopters::is_gone(&adopter.running, &self.subject.inherited) => {
+                return Ok(None);
+            }
             Err(error) => {
                 let (code, message) = (error.code(), error.to_string());
                 let name = adopter.name().to_owned();

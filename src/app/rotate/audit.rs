@@ -1,5 +1,8 @@
 use nix::unistd::getuid;
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
 use super::rotation::Rotation;
 use crate::app::error::Error;
 use crate::log;
@@ -28,14 +31,14 @@ impl Rotation<'_> {
         let took = self.begun.elapsed().as_secs_f64();
         log::info(format_args!(
             "rotate: {done} in {place}, {instances}{outcome}, after {took:.2} s ({})",
-            self.who()
+            who(&self.subject.inherited)
         ));
     }
+}
 
-    fn who(&self) -> String {
-        let variable = self.subject.inherited.get(std::ffi::OsStr::new(SUDO));
-        let sudo = variable.and_then(|uid| uid.to_str()?.parse::<u32>().ok());
-        let behind = sudo.map(|uid| format!(", by sudo of uid {uid}")).unwrap_or_default();
-        format!("uid {}{behind}", getuid())
-    }
+pub(super) fn who(inherited: &BTreeMap<OsString, OsString>) -> String {
+    let variable = inherited.get(OsStr::new(SUDO));
+    let sudo = variable.and_then(|uid| uid.to_str()?.parse::<u32>().ok());
+    let behind = sudo.map(|uid| format!(", by sudo of uid {uid}")).unwrap_or_default();
+    format!("uid {}{behind}", getuid())
 }

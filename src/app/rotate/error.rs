@@ -34,6 +34,20 @@ pub enum Error {
     #[error("{0}\nto rotate all the same: keybearer rotate --blind")]
     NotRead(String),
     #[error(
+        "{name} is a key, or belongs to one; to rotate that: keybearer rotate, without --value"
+    )]
+    IsKey { name: Name },
+    #[error(
+        "{schema} does not say how {name} is made; write there: [{name}] type = \"string\", generate = {{ length = 24 }}"
+    )]
+    NotGenerated { name: Name, schema: String },
+    #[error(
+        "{name} comes from {from}, where keybearer cannot write it so that it is read back; keep it in an env file or a store, and see prefix, only and rename there"
+    )]
+    NotWritable { name: Name, from: String },
+    #[error("no source could hold {name}; give an env file or a store that lets it in")]
+    NowhereToWrite { name: Name },
+    #[error(
         "instance '{name}' runs key {runs}, {place} has {current}; run: keybearer reload {name}"
     )]
     OtherKey { name: String, runs: Fingerprint, place: String, current: Fingerprint },
@@ -87,9 +101,14 @@ impl Error {
         match self {
             Error::NothingNamed => Exit::Unavailable.code(),
             Error::NotOurs { .. } | Error::Untold { .. } => Exit::Usage.code(),
-            Error::NoKey | Error::Apart { .. } | Error::NoNewKey { .. } | Error::NotRead(_) => {
-                Exit::Config.code()
-            }
+            Error::NoKey
+            | Error::Apart { .. }
+            | Error::NoNewKey { .. }
+            | Error::NotRead(_)
+            | Error::IsKey { .. }
+            | Error::NotGenerated { .. }
+            | Error::NotWritable { .. }
+            | Error::NowhereToWrite { .. } => Exit::Config.code(),
             Error::OtherKey { .. }
             | Error::NotDue { .. }
             | Error::NeverDue { .. }

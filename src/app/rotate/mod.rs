@@ -20,6 +20,7 @@ mod sight;
 mod steps;
 mod subject;
 mod table;
+mod value;
 
 use std::rc::Rc;
 
@@ -38,11 +39,15 @@ pub use error::Error;
 
 /// One call, from the options to the table.
 pub fn rotate(options: RotateOptions) -> Result<u8, AppError> {
-    let RotateOptions { step, due, now, dry_run, blind, overrides } = options;
     let inherited = environment::inherited();
-    log::start(config::log_settings(&overrides, &inherited));
+    log::start(config::log_settings(&options.overrides, &inherited));
     let interrupt = Rc::new(Interrupt::take()?);
     let nothing_yet = || "nothing was written".to_owned();
+    if let Some(name) = options.value.clone() {
+        let written = value::rotate(&name, options, &inherited, &interrupt);
+        return written.map(|()| 0).map_err(|error| told_to_end(error, nothing_yet));
+    }
+    let RotateOptions { step, due, now, dry_run, blind, overrides, .. } = options;
     let subject = Subject::settle(overrides, inherited, &interrupt)
         .map_err(|error| told_to_end(error, nothing_yet))?;
     let manner = Manner { is_dry: dry_run, is_blind: blind, now };

@@ -13,6 +13,7 @@ for_each_store!(
     a_carried_key_is_written_back,
     a_carried_key_is_not_written_unasked,
     what_else_is_in_the_document_stays,
+    a_generated_value,
 );
 
 fn rotate(bench: &Bench, store: &Store<'_>, words: &[&str]) {
@@ -66,6 +67,34 @@ fn with_one_host_it_is_one_command(bench: &Bench, store: &Store<'_>) {
     assert_eq!(environment["SECRET_KEY"], new);
     assert_eq!(environment["SECRET_KEY_FALLBACKS"], KEY);
     ends(running, &[KEY, &new]);
+}
+
+/// Under the store's own name for it, and in one hand-over.
+fn a_generated_value(bench: &Bench, store: &Store<'_>) {
+    let old = "an-old-one-of-24-letters";
+    store.seed(&[("SECRET_KEY", KEY), ("staging", old)]);
+    let schema =
+        "unlisted = \"pass\"\n[STAGING_PASSWORD]\ntype = \"string\"\ngenerate = { length = 24 }\n";
+    bench.file("schema.toml", schema, 0o644);
+    let source = "rename = { STAGING_PASSWORD = \"staging\" }\n";
+    let config = super::configured(bench, store, source, "");
+    let schema = bench.path("schema.toml").display().to_string();
+    let run = bench.keybearer(["run", "--schema", &schema, "--config"]).arg(config);
+    let running = store.with_variables(run).spawn();
+    running.wait_for_line("serving");
+    let words = ["rotate", "--schema", &schema, "--value", "STAGING_PASSWORD"];
+    let outcome = keybearer(bench, store, &words).run().expect_code(0);
+    let document = store.document();
+    let new = text(&document["staging"]);
+    assert!(new.len() == 24 && new != old, "{document}");
+    assert_eq!(
+        (document["SECRET_KEY"].as_str(), document.as_object().unwrap().len()),
+        (Some(KEY), 2)
+    );
+    let outcome = outcome.expect_nowhere(&new).expect_nowhere(old);
+    assert!(outcome.stdout.ends_with("\nother hosts have the old one until they look again\n"));
+    assert_eq!(proc::environ(running.child_pid())["STAGING_PASSWORD"], new);
+    ends(running, &[KEY, &new, old]);
 }
 
 /// One of them does it, and the other finds it done or is refused: one key, and none lost.
