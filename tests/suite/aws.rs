@@ -4,6 +4,7 @@ mod credentials;
 mod failing;
 mod parameters;
 mod reading;
+mod sso;
 mod writing;
 
 use std::time::Duration;
