@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use keybearer::config::VaultMethod;
 use keybearer::helper::{Answer, Credential, Kind, Request, SourceRequest, Work};
+use keybearer::secrets::Secret;
 use serde_json::json;
 
-use super::{SourceExt, expect_failure, fetch, fetched, one, shown};
+use super::{SourceExt, expect_failure, fetch, fetch_within, fetched, look, one, shown};
 use crate::harness::{Bench, DEADLINE, VaultServer, ask_store, once};
 
 /// A document, and the policy that lets it be read.
@@ -139,6 +141,45 @@ fn a_wrapped_secret_id_is_unwrapped_once_and_kept() {
         shown(&fetch(source(&wrapped()).state(&again.state)).unwrap().entries),
         [("A", "1")]
     );
+}
+
+/// A secret-id that can be had only once is not lost with what fails after it was had.
+#[test]
+fn an_unwrapped_secret_id_outlives_a_failure() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    let (mount, policy) = document(&server);
+    let (auth, role_id) =
+        approle_role(&server, &json!({ "token_policies": [policy], "token_ttl": "1h" }));
+    let wrapping = server.wrapped(&format!("auth/{auth}/role/site/secret-id"));
+    let source = |state: &Option<Secret>| {
+        let source = server.source(&mount, "p").auth(VaultMethod::AppRole, &auth);
+        let source = source.with(Credential::RoleId, &role_id).state(state);
+        source.with(Credential::SecretId, &wrapping).vault(|vault| vault.auth.wrapped = true)
+    };
+    // A look would have nowhere to leave it.
+    server.requests();
+    assert_eq!(look(source(&None)), Ok(None));
+    assert_eq!(server.requests(), [""; 0]);
+
+    let soon = Duration::from_secs(1);
+    let mut state = None;
+    for on in ["/login", "/data/p"] {
+        server.fault(on, 503, &json!({}));
+        let failure = fetch_within(soon, source(&state)).unwrap_err();
+        assert_eq!(failure.kind, Kind::Unreachable);
+        assert!(failure.state.is_some(), "{on}");
+        state = failure.state;
+    }
+    server.no_fault();
+    assert_eq!(shown(&fetch(source(&state)).unwrap().entries), [("A", "1")]);
+    let asked = server.requests();
+    let times = |what: &str| asked.iter().filter(|request| request.contains(what)).count();
+    assert_eq!(times("sys/wrapping/unwrap"), 1, "{asked:?}");
+    // The token of the second time is not lost either.
+    assert!(asked.last().unwrap().ends_with("/data/p"));
+    assert_eq!(asked.iter().rev().skip(1).take(2).filter(|one| one.contains("/login")).count(), 0);
 }
 
 #[test]
