@@ -323,7 +323,7 @@ impl Stores {
         self.memory.borrow_mut().note_state(origin, failure.state.take());
         let within = format!("within {:?}", self.within);
         if failure.kind == Kind::Unreachable && !failure.message.ends_with(&within) {
-            failure.message.push_str(&format!(" (asked for {:?})", self.within));
+            failure.message.push_str(&format!(" (tried for up to {:?})", self.within));
         }
         failure
     }
