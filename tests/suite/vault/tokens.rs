@@ -1,10 +1,10 @@
 //! How long a token lives: kept, renewed, replaced, given back.
 
 use keybearer::config::VaultMethod;
-use keybearer::helper::{Credential, Got, SourceRequest};
+use keybearer::helper::{Credential, SourceRequest};
 use serde_json::{Value, json};
 
-use super::{SourceExt, fetch, look, shown};
+use super::{SourceExt, fetch, look, shown, token_of};
 use crate::harness::{Bench, VaultServer, eventually, once, skip};
 
 /// A userpass login, whose tokens are as `user` says, and the document that it opens.
@@ -52,11 +52,6 @@ impl Site {
     fn read(&self) -> String {
         format!("GET /v1/{}/data/p", self.mount)
     }
-}
-
-fn token_of(got: &Got) -> String {
-    let state: Value = serde_json::from_str(got.state.as_ref().unwrap().expose()).unwrap();
-    state["token"].as_str().unwrap().to_owned()
 }
 
 const LOOKUP: &str = "GET /v1/auth/token/lookup-self";
