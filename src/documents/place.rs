@@ -36,8 +36,9 @@ impl Place {
             (SourceKind::Remote(remote), Some(stores)) => {
                 InStore::of(stores, origin, remote, &spec.selection, fields).map(Place::Store)
             }
+            // Where there is a remote source, the stores are open.
             (SourceKind::Remote(_), None) => {
-                refuse("it was not opened", "run it again; this should not be")
+                refuse("its store is not open", "this is a fault of keybearer, please report it")
             }
             (SourceKind::Directory { .. }, _) => refuse(
                 "what is in there is the platform's",

@@ -1,12 +1,15 @@
 use crate::exit::Exit;
+use crate::secrets::Secret;
 
 /// Why one source gave nothing, in one line that the helper made: what it names is the store, the secret,
 /// the cause and the mend, and never what the store said beside that.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     pub kind: Kind,
     /// Lower case, no full stop, no control character.
     pub message: String,
+    /// For the next helper: what was to be had only once is not lost with the rest.
+    pub state: Option<Secret>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +40,10 @@ impl Failure {
     pub fn new(kind: Kind, message: impl Into<String>) -> Failure {
         let message: String = message.into();
         let message = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Failure { kind, message }
+        Failure { kind, message, state: None }
+    }
+
+    pub fn leaving(self, state: Option<Secret>) -> Failure {
+        Failure { state, ..self }
     }
 }

@@ -138,10 +138,12 @@ impl Wire for Failure {
     fn put(&self, out: &mut Writer) {
         self.kind.put(out);
         self.message.put(out);
+        self.state.put(out);
     }
 
     fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
         let kind = Wire::take(from)?;
-        Ok(Failure::new(kind, String::take(from)?))
+        let failure = Failure::new(kind, String::take(from)?);
+        Ok(failure.leaving(Wire::take(from)?))
     }
 }

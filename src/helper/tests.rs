@@ -69,6 +69,7 @@ fn works() -> Vec<Work> {
 
 fn answers() -> Vec<Answer> {
     let failure = || Failure::new(Kind::Refused, "vault says no");
+    let leaving = || failure().leaving(Some(secret("unwrapped")));
     vec![
         Answer::Fetched(vec![
             Ok(Got {
@@ -81,7 +82,7 @@ fn answers() -> Vec<Answer> {
                 used: vec!["VAULT_TOKEN".to_owned()],
                 warnings: vec!["one".to_owned()],
             }),
-            Err(failure()),
+            Err(leaving()),
         ]),
         Answer::Looked(vec![Ok(None), Ok(Some("4".to_owned())), Err(failure())]),
         Answer::Written(Ok(Written { version: "5".to_owned(), state: None })),
@@ -147,7 +148,8 @@ fn another_version_is_refused() {
 
 #[test]
 fn what_failed_is_one_line_whatever_was_sent() {
-    let failure = Failure { kind: Kind::Wrong, message: "one\n\u{1b}[2Jtwo".to_owned() };
+    let message = "one\n\u{1b}[2Jtwo".to_owned();
+    let failure = Failure { kind: Kind::Wrong, message, state: None };
     let answer = decode_answer(&encode_answer(&Answer::Failed(failure))).expect("a message");
     assert_eq!(answer, Answer::Failed(Failure::new(Kind::Wrong, "one  [2Jtwo")));
 }
@@ -161,7 +163,7 @@ fn no_debug_shows_a_secret() {
     for answer in answers() {
         shown += &format!("{answer:?}");
     }
-    for value in ["a role", "opaque", "\"new\"", "\"value\"", "older", "blob"] {
+    for value in ["a role", "opaque", "\"new\"", "\"value\"", "older", "blob", "unwrapped"] {
         assert!(!shown.contains(value), "{value}");
     }
 }

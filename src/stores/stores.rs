@@ -134,7 +134,7 @@ impl Stores {
                     }
                     asked.0.insert(*origin, got);
                 }
-                Err(failure) => failures.push(failure),
+                Err(failure) => failures.push(self.noted(*origin, failure)),
             }
         }
         match failures.is_empty() {
@@ -160,16 +160,20 @@ impl Stores {
         if results.len() != self.sources.len() {
             return Err(Error::OtherAnswer);
         }
-        let memory = self.memory.borrow();
-        Ok(self.sources.iter().zip(results).any(|((origin, _), result)| match result {
-            Ok(Some(version)) => {
-                memory.of(*origin).and_then(|known| known.version.as_ref()) != Some(&version)
-            }
-            // Made for this site alone: nobody changes them.
-            Ok(None) if self.lease_left(*origin).is_some() => false,
-            // Whatever is wrong, asking for all of it says so.
-            Ok(None) | Err(_) => true,
-        }))
+        let mut news = false;
+        for ((origin, _), result) in self.sources.iter().zip(results) {
+            news |= match result {
+                Ok(Some(version)) => self.version(*origin) != Some(version),
+                // Made for this site alone: nobody changes them.
+                Ok(None) => self.lease_left(*origin).is_none(),
+                // Whatever is wrong, asking for all of it says so.
+                Err(failure) => {
+                    self.noted(*origin, failure);
+                    true
+                }
+            };
+        }
+        Ok(news)
     }
 
     /// One of them, and waits.
@@ -186,7 +190,7 @@ impl Stores {
             return Err(Error::OtherAnswer);
         };
         let got = match (results.pop(), results.is_empty()) {
-            (Some(result), true) => result.map_err(|failure| Error::Failed(vec![failure]))?,
+            (Some(result), true) => result.map_err(|failure| self.failed(origin, failure))?,
             _ => return Err(Error::OtherAnswer),
         };
         self.memory.borrow_mut().note(origin, &got);
@@ -216,7 +220,7 @@ impl Stores {
 
     pub fn written(&self, origin: usize, answer: Answer) -> Result<String, Error> {
         let Answer::Written(result) = expected(answer)? else { return Err(Error::OtherAnswer) };
-        let Written { version, state } = result.map_err(|failure| Error::Failed(vec![failure]))?;
+        let Written { version, state } = result.map_err(|failure| self.failed(origin, failure))?;
         self.memory.borrow_mut().note_state(origin, state);
         Ok(version)
     }
@@ -260,13 +264,15 @@ impl Stores {
         let mut why = Vec::new();
         for (id, result) in ids.iter().zip(results) {
             replace |= self.leases.borrow_mut().renewed(id, &result, now);
-            match result {
-                Ok(lease) => {
-                    if let Some(origin) = self.leases.borrow().origin(id) {
-                        self.memory.borrow_mut().note_state(origin, lease.state);
-                    }
+            let state = match result {
+                Ok(lease) => lease.state,
+                Err(failure) => {
+                    why.push(failure.message);
+                    failure.state
                 }
-                Err(failure) => why.push(failure.message),
+            };
+            if let Some(origin) = self.leases.borrow().origin(id) {
+                self.memory.borrow_mut().note_state(origin, state);
             }
         }
         (replace, why)
@@ -309,6 +315,21 @@ impl Stores {
             Ok(Held { source, id: kept.id.clone(), seconds: kept.seconds })
         });
         held.collect()
+    }
+
+    /// What a source that failed leaves for the next helper is kept all the same. How long it was asked for
+    /// is said where that is not said yet.
+    fn noted(&self, origin: usize, mut failure: Failure) -> Failure {
+        self.memory.borrow_mut().note_state(origin, failure.state.take());
+        let within = format!("within {:?}", self.within);
+        if failure.kind == Kind::Unreachable && !failure.message.ends_with(&within) {
+            failure.message.push_str(&format!(" (tried for up to {:?})", self.within));
+        }
+        failure
+    }
+
+    fn failed(&self, origin: usize, failure: Failure) -> Error {
+        Error::Failed(vec![self.noted(origin, failure)])
     }
 
     /// With which the site was brought up to date last.

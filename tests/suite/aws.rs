@@ -4,6 +4,7 @@ mod credentials;
 mod failing;
 mod parameters;
 mod reading;
+mod sso;
 mod writing;
 
 use std::time::Duration;
@@ -74,5 +75,5 @@ fn pairs(entries: &[(String, Secret)]) -> Vec<(&str, &str)> {
 
 #[track_caller]
 fn refuses<T: std::fmt::Debug>(result: Result<T, Failure>, kind: Kind, message: &str) {
-    assert_eq!(result.unwrap_err(), Failure { kind, message: message.to_owned() });
+    assert_eq!(result.unwrap_err(), Failure { kind, message: message.to_owned(), state: None });
 }

@@ -125,6 +125,13 @@ impl SourceExt for SourceRequest {
     }
 }
 
+/// What was left for the next helper.
+fn token_of(got: &Got) -> String {
+    let state: serde_json::Value =
+        serde_json::from_str(got.state.as_ref().unwrap().expose()).unwrap();
+    state["token"].as_str().unwrap().to_owned()
+}
+
 /// In the order in which the store gave them.
 fn shown(entries: &[(String, Secret)]) -> Vec<(&str, &str)> {
     entries.iter().map(|(name, value)| (name.as_str(), value.expose())).collect()

@@ -10,14 +10,15 @@ const FIRST: Duration = Duration::from_millis(200);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Once more, after a pause that grows and is never twice the same, for as long as trying again may help
-/// and there is time.
+/// and there is time. The last attempt has next to none: then the one before knows better what is wrong.
 pub async fn until<T, F>(deadline: Deadline, mut attempt: impl FnMut() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
     let mut pause = FIRST;
+    let mut result = attempt().await;
     loop {
-        let failure = match attempt().await {
+        let failure = match result {
             Err(failure) if failure.kind == Kind::Unreachable => failure,
             other => return other,
         };
@@ -27,5 +28,9 @@ where
         }
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(LONGEST);
+        result = match tokio::time::timeout(deadline.left().mul_f64(0.9), attempt()).await {
+            Ok(result) => result,
+            Err(_) => return Err(failure),
+        };
     }
 }

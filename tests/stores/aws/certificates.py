@@ -1,4 +1,4 @@
-"""A CA and a certificate of it for localhost."""
+"""A CA and a certificate of it for localhost, and for the hosts of AWS that SSO asks."""
 
 import datetime
 
@@ -51,7 +51,8 @@ def make(directory):
     other = ec.generate_private_key(ec.SECP256R1())
     write(f"{directory}/other-ca.pem", pem(certificate("other", other, "other", other, authority)))
     key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    hosts = ["localhost", "portal.sso.eu-west-1.amazonaws.com", "oidc.eu-west-1.amazonaws.com"]
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
     leaf = [(names, False), (x509.BasicConstraints(ca=False, path_length=None), True)]
     signed = certificate("localhost", key, "test CA", ca_key, leaf)
     write(f"{directory}/server.pem", pem(signed), pem(key))

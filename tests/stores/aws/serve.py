@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import certificates
 from moto.server import DomainDispatcherApplication, create_backend_app
@@ -60,7 +60,7 @@ class Quiet(WSGIRequestHandler):
 
 
 class Answers(BaseHTTPRequestHandler):
-    """Each path is one way to go wrong. Wherever there is a body, the canary is in it."""
+    """Each path, or name of a secret, is one way to go wrong. Wherever there is a body, the canary is in it."""
 
     protocol_version = "HTTP/1.1"
 
@@ -82,9 +82,11 @@ class Answers(BaseHTTPRequestHandler):
         self.send(200, json.dumps({"VersionId": "v" * 32, "SecretString": text}))
 
     def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        way = self.path.strip("/")
-        say("answers", way)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        # A config names no path: there the secret's name is the way.
+        way = self.path.strip("/") or json.loads(body)["SecretId"]
+        if way != "token":
+            say("answers", way)
         match way:
             case "failing":
                 self.code("InternalServiceError", 500)
@@ -128,12 +130,38 @@ class Answers(BaseHTTPRequestHandler):
             case "no-kms":
                 message = f"Access to KMS is not allowed {CANARY}"
                 self.send(400, json.dumps({"__type": "AccessDeniedException", "Message": message}))
+            case "token":
+                # A new token of SSO, for one that could be refreshed.
+                say("oidc", "token")
+                new = {"accessToken": CANARY, "refreshToken": CANARY, "expiresIn": 3600}
+                self.send(200, json.dumps(new))
             case sts if sts.startswith("sts-"):
                 code = sts.removeprefix("sts-")
                 error = f"<Error><Code>{code}</Code><Message>{CANARY}</Message></Error>"
                 self.send(403, f"<ErrorResponse>{error}</ErrorResponse>")
             case code:
                 self.code(code)
+
+    def do_GET(self):
+        """Where a session of SSO becomes credentials."""
+        split = urlsplit(self.path)
+        asked = dict(parse_qsl(split.query))
+        token = self.headers.get("x-amz-sso_bearer_token")
+        say("portal", split.path, asked.get("account_id", "-"), asked.get("role_name", "-"))
+        if token != "sso-token":
+            self.code("UnauthorizedException", 401)
+        elif asked.get("role_name") == "busy":
+            self.code("TooManyRequestsException", 429)
+        elif asked.get("role_name") != "reader":
+            self.code("ForbiddenException", 403)
+        else:
+            credentials = {
+                "accessKeyId": "SSOKEY",
+                "secretAccessKey": "secret",
+                "sessionToken": "token",
+                "expiration": int(time.time() + 3600) * 1000,
+            }
+            self.send(200, json.dumps({"roleCredentials": credentials}))
 
 
 class Credentials(BaseHTTPRequestHandler):

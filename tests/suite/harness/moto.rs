@@ -49,6 +49,11 @@ impl<'a> Moto<'a> {
         format!("https://localhost:{}/{way}", self.answers)
     }
 
+    /// Where every path is one way to go wrong, and where SSO answers.
+    pub fn answers(&self) -> u16 {
+        self.answers
+    }
+
     /// Where an instance, or a container, gets its credentials.
     pub fn credentials_url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.credentials)

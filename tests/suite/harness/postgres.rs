@@ -51,11 +51,6 @@ impl<'a> Postgres<'a> {
         self.port
     }
 
-    /// Where its socket is, over which its superuser needs no password.
-    pub fn directory(&self) -> PathBuf {
-        self.bench.path("postgres")
-    }
-
     /// Its own client.
     pub fn psql(&self) -> PathBuf {
         self.programs.join("psql")

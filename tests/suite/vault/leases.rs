@@ -5,7 +5,7 @@ use keybearer::helper::{Credential, Kind, SourceRequest};
 use serde_json::json;
 
 use super::{SourceExt, expect_failure, fetch, look, renew, revoke, shown};
-use crate::harness::{Bench, Invocation, Postgres, VaultServer, eventually, once};
+use crate::harness::{Bench, Invocation, Postgres, VaultServer, eventually, once, skip, unique};
 
 fn source(server: &VaultServer) -> SourceRequest {
     server.source("database", "site").vault(|vault| vault.engine = Engine::Database)
@@ -109,9 +109,13 @@ fn with_a_real_postgresql_they_open_it_until_they_are_revoked() {
     once!();
     let bench = Bench::new();
     let Some(postgres) = Postgres::new(&bench, "x") else { return };
-    let Some(server) = VaultServer::new(&bench) else { return };
-    server.with_postgres(&postgres, 100, 150);
-    let got = fetch(source(&server)).unwrap();
+    let Some(server) = VaultServer::real_or_new(&bench) else { return };
+    let mount = unique("database");
+    if !server.at_postgres(&mount, &postgres, 100, 150) {
+        return skip("needs a Vault that reaches this machine's PostgreSQL");
+    }
+    let source = || source(&server).vault(|vault| vault.mount.clone_from(&mount));
+    let got = fetch(source()).unwrap();
     let entries = shown(&got.entries);
     let [("password", password), ("username", user)] = entries[..] else { panic!("{entries:?}") };
     let port = postgres.port().to_string();
@@ -121,6 +125,17 @@ fn with_a_real_postgresql_they_open_it_until_they_are_revoked() {
         psql.args(["-U", user, "-d", "site", "-Atc", "SELECT current_user"]).run()
     };
     opened().expect_code(0).expect_stdout("site");
-    assert_eq!(revoke(source(&server), &got.lease.unwrap()), Ok(()));
+    let lease = got.lease.unwrap();
+    assert_eq!((lease.seconds, lease.renewable), (100, true));
+    let renewed = renew(source(), &lease).unwrap();
+    assert_eq!((renewed.seconds, renewed.renewable, &renewed.id), (100, true, &lease.id));
+    opened().expect_code(0).expect_stdout("site");
+    assert_eq!(revoke(source(), &lease), Ok(()));
     opened().expect_code(2);
+    // What is gone is gone: no reason to complain, and nothing to renew.
+    assert_eq!(revoke(source(), &lease), Ok(()));
+    let message = format!(
+        "Vault '{mount}/site': {{at}} does not renew the lease (HTTP 400): it has ended; fetch new credentials"
+    );
+    expect_failure(&server, renew(source(), &lease), Kind::Wrong, &message);
 }

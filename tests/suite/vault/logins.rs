@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use keybearer::config::VaultMethod;
-use keybearer::helper::{Answer, Credential, Kind, Request, SourceRequest, Work};
+use keybearer::helper::{Answer, Credential, Failure, Got, Kind, Request, SourceRequest, Work};
+use keybearer::secrets::Secret;
 use serde_json::json;
 
-use super::{SourceExt, expect_failure, fetch, fetched, one, shown};
+use super::{SourceExt, expect_failure, fetch, fetch_within, fetched, look, one, shown, token_of};
 use crate::harness::{Bench, DEADLINE, VaultServer, ask_store, once};
 
 /// A document, and the policy that lets it be read.
@@ -30,6 +32,21 @@ fn expect_login(source: impl Fn() -> SourceRequest) {
     next.credentials.retain(|(what, _)| ca(what));
     let again = fetch(next).unwrap();
     assert_eq!(shown(&again.entries), [("A", "1")]);
+}
+
+#[track_caller]
+fn expect_refused(
+    server: &VaultServer,
+    result: Result<Got, Failure>,
+    auth: &str,
+    status: u16,
+    check: &str,
+) {
+    let failure = result.expect_err("it must fail");
+    let said = failure.message.replace(server.address(), "{at}");
+    let cause = format!("{{at}} refuses the login at 'auth/{auth}' (HTTP {status}); check {check}");
+    assert_eq!(failure.kind, Kind::Refused);
+    assert_eq!(said.split_once("/p': ").map(|(_, cause)| cause), Some(&*cause), "{said}");
 }
 
 #[test]
@@ -86,14 +103,7 @@ fn approle() {
         source.with(Credential::SecretId, &format!("{secret_id}\n"))
     };
     expect_login(|| source(secret_id));
-    expect_failure(
-        &server,
-        fetch(source("wrong")),
-        Kind::Refused,
-        &format!(
-            "Vault '{mount}/p': {{at}} refuses the login at 'auth/{auth}' (HTTP 400); check role-id and secret-id"
-        ),
-    );
+    expect_refused(&server, fetch(source("wrong")), &auth, 400, "role-id and secret-id");
     // The role-id is no secret: the config may hold it.
     let mut inline = source(secret_id).vault(|vault| vault.auth.role_id = Some(role_id.clone()));
     inline.credentials.retain(|(what, _)| *what != Credential::RoleId);
@@ -122,10 +132,7 @@ fn a_wrapped_secret_id_is_unwrapped_once_and_kept() {
     let got = fetch(source(&wrapping)).unwrap();
     assert_eq!(shown(&got.entries), [("A", "1")]);
     // With the token dead the next login takes the secret-id that was unwrapped then.
-    let state: serde_json::Value =
-        serde_json::from_str(got.state.as_ref().unwrap().expose()).unwrap();
-    let token = json!({ "token": state["token"] });
-    server.post("auth/token/revoke", &token);
+    server.post("auth/token/revoke", &json!({ "token": token_of(&got) }));
     let again = fetch(source(&wrapping).state(&got.state)).unwrap();
     assert_eq!(shown(&again.entries), [("A", "1")]);
     // Without what was kept it is used up.
@@ -134,11 +141,52 @@ fn a_wrapped_secret_id_is_unwrapped_once_and_kept() {
     );
     expect_failure(&server, fetch(source(&wrapping)), Kind::Refused, &message);
     // A new one counts, whatever was kept of the old one.
-    server.post("auth/token/revoke", &json!({ "token": serde_json::from_str::<serde_json::Value>(again.state.as_ref().unwrap().expose()).unwrap()["token"] }));
+    server.post("auth/token/revoke", &json!({ "token": token_of(&again) }));
     assert_eq!(
         shown(&fetch(source(&wrapped()).state(&again.state)).unwrap().entries),
         [("A", "1")]
     );
+}
+
+/// A secret-id that can be had only once is not lost with what fails after it was had.
+#[test]
+fn an_unwrapped_secret_id_outlives_a_failure() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    let (mount, policy) = document(&server);
+    let (auth, role_id) =
+        approle_role(&server, &json!({ "token_policies": [policy], "token_ttl": "1h" }));
+    let wrapping = server.wrapped(&format!("auth/{auth}/role/site/secret-id"));
+    let source = |state: &Option<Secret>| {
+        let source = server.source(&mount, "p").auth(VaultMethod::AppRole, &auth);
+        let source = source.with(Credential::RoleId, &role_id).state(state);
+        source.with(Credential::SecretId, &wrapping).vault(|vault| vault.auth.wrapped = true)
+    };
+    // A look would have nowhere to leave it.
+    server.requests();
+    assert_eq!(look(source(&None)), Ok(None));
+    assert_eq!(server.requests(), [""; 0]);
+
+    let soon = Duration::from_secs(1);
+    let mut state = None;
+    for (on, fault) in
+        [("/login", json!(503)), ("/data/p", json!(503)), ("/data/p", json!("silence"))]
+    {
+        server.fault(on, fault, &json!({}));
+        let failure = fetch_within(soon, source(&state)).unwrap_err();
+        assert_eq!(failure.kind, Kind::Unreachable);
+        assert!(failure.state.is_some(), "{on}");
+        state = failure.state;
+    }
+    server.no_fault();
+    assert_eq!(shown(&fetch(source(&state)).unwrap().entries), [("A", "1")]);
+    let asked = server.requests();
+    let times = |what: &str| asked.iter().filter(|request| request.contains(what)).count();
+    assert_eq!(times("sys/wrapping/unwrap"), 1, "{asked:?}");
+    // The token of the second time is not lost either.
+    let from_then_on = asked.iter().skip_while(|request| !request.contains("/data/p"));
+    assert_eq!(from_then_on.filter(|request| request.contains("/login")).count(), 0, "{asked:?}");
 }
 
 #[test]
@@ -156,14 +204,7 @@ fn userpass() {
         source.vault(|vault| vault.auth.username = Some("site".to_owned()))
     };
     expect_login(|| source("p ä\"ss \n"));
-    expect_failure(
-        &server,
-        fetch(source("wrong")),
-        Kind::Refused,
-        &format!(
-            "Vault '{mount}/p': {{at}} refuses the login at 'auth/{auth}' (HTTP 400); check username and password"
-        ),
-    );
+    expect_refused(&server, fetch(source("wrong")), &auth, 400, "username and password");
 }
 
 #[test]
@@ -192,14 +233,8 @@ fn jwt() {
     };
     let good = signed(&key, "vault");
     expect_login(|| source(&format!("{good}\n")));
-    expect_failure(
-        &server,
-        fetch(source(&signed(&key, "another"))),
-        Kind::Refused,
-        &format!(
-            "Vault '{mount}/p': {{at}} refuses the login at 'auth/{auth}' (HTTP 400); check the role and the JWT"
-        ),
-    );
+    let another = fetch(source(&signed(&key, "another")));
+    expect_refused(&server, another, &auth, 400, "the role and the JWT");
 }
 
 fn signed(key: &Path, audience: &str) -> String {
@@ -246,14 +281,8 @@ fn kubernetes() {
         source.vault(|vault| vault.auth.role = Some("site".to_owned()))
     };
     expect_login(|| source("service.account.token"));
-    expect_failure(
-        &server,
-        fetch(source("another.account.token")),
-        Kind::Refused,
-        &format!(
-            "Vault '{mount}/p': {{at}} refuses the login at 'auth/{auth}' (HTTP 403); check the role and its service account"
-        ),
-    );
+    let another = fetch(source("another.account.token"));
+    expect_refused(&server, another, &auth, 403, "the role and its service account");
     let message = format!("Vault '{mount}/p': its auth wants role");
     let without = source("service.account.token").vault(|vault| vault.auth.role = None);
     expect_failure(&server, fetch(without), Kind::Wrong, &message);
@@ -281,11 +310,10 @@ fn cert() {
         with().vault(|vault| vault.auth.role = role)
     };
     expect_login(|| role("site"));
-    let refused = format!(
-        "Vault '{mount}/p': {{at}} refuses the login at 'auth/{auth}' (HTTP 400); check client-cert, and role where it is set"
-    );
-    expect_failure(&server, fetch(role("another")), Kind::Refused, &refused);
-    expect_failure(&server, fetch(bare()), Kind::Refused, &refused);
+    for source in [role("another"), bare()] {
+        let check = "client-cert, and role where it is set";
+        expect_refused(&server, fetch(source), &auth, 400, check);
+    }
     let message = format!("Vault '{mount}/p': client-cert and client-key go together");
     let half = bare().with(Credential::ClientCertificate, &certificate);
     expect_failure(&server, fetch(half), Kind::Wrong, &message);
@@ -319,16 +347,12 @@ fn aws_iam() {
     let got = one(fetched(ask(source("vault.test"), &keys))).unwrap();
     assert_eq!(shown(&got.entries), [("A", "1")]);
     assert_eq!(got.used, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
-    let refused = |status: u16| {
-        format!(
-            "Vault '{mount}/p': {{at}} refuses the login at 'auth/{auth}' (HTTP {status}); check the role and the AWS identity that is bound to it"
-        )
-    };
+    let check = "the role and the AWS identity that is bound to it";
     let result = one(fetched(ask(source("another"), &keys)));
-    expect_failure(&server, result, Kind::Refused, &refused(400));
+    expect_refused(&server, result, &auth, 400, check);
     let other = [("AWS_ACCESS_KEY_ID", "AKIDOTHER"), ("AWS_SECRET_ACCESS_KEY", "canary-key")];
     let result = one(fetched(ask(source("vault.test"), &other)));
-    expect_failure(&server, result, Kind::Refused, &refused(403));
+    expect_refused(&server, result, &auth, 403, check);
     let result = one(fetched(ask(source("vault.test"), &[])));
     let message = format!(
         "Vault '{mount}/p': no AWS credentials were found to log in with; see the default credential chain of AWS"

@@ -33,23 +33,25 @@ pub async fn open(
 ) -> Result<Access, Failure> {
     let http_client = trust::http_client(source)?;
     // Each attempt is bounded here; `retry` makes the attempts and dispatch keeps the whole deadline.
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(ATTEMPT)
+        .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client.clone())
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT)
-                .operation_attempt_timeout(ATTEMPT)
-                .build(),
-        );
+        .timeout_config(timeouts.clone());
     let mut region = access
         .region
         .as_deref()
         .or_else(|| region_of(name))
         .map(|name| Region::new(name.to_owned()));
     if let Some(profile) = &access.profile {
-        let plain = ProviderConfig::without_region().with_http_client(http_client);
+        let plain = ProviderConfig::without_region()
+            .with_http_client(http_client)
+            .with_retry_config(RetryConfig::disabled())
+            .with_timeout_config(timeouts);
         if region.is_none() {
             let provider = ProfileFileRegionProvider::builder().profile_name(profile);
             region = provider.configure(&plain).build().region().await;

@@ -41,7 +41,10 @@ impl Cause {
                 for_credentials = true;
                 credentials = Some(of_credentials(error));
             }
-            let cause = of_role(error).or_else(|| of_web_identity(error)).or_else(|| known(error));
+            let cause = of_role(error)
+                .or_else(|| of_web_identity(error))
+                .or_else(|| of_sso_file(error))
+                .or_else(|| known(error));
             if let Some(cause) = cause {
                 let text = match for_credentials {
                     true => format!("no credentials: {}", cause.text),
@@ -101,6 +104,15 @@ fn of_web_identity(error: &(dyn Error + 'static)) -> Option<Cause> {
         }
         code => Some(codes::answered(code, status, "sts:AssumeRoleWithWebIdentity")),
     }
+}
+
+const SSO_ENDED: &str = "the SSO session has ended or is about to; run: aws sso login";
+
+/// Who has never logged in has no file of it; which one is missing says the text alone.
+fn of_sso_file(error: &(dyn Error + 'static)) -> Option<Cause> {
+    let inner = error.source()?.downcast_ref::<io::Error>()?;
+    let missing = inner.kind() == io::ErrorKind::NotFound;
+    (missing && error.to_string().contains("/.aws/sso/cache/")).then(|| Cause::refused(SSO_ENDED))
 }
 
 fn known(error: &(dyn Error + 'static)) -> Option<Cause> {
@@ -175,6 +187,14 @@ fn of_credentials(error: &CredentialsError) -> Cause {
             "no credentials: refused by the container's endpoint; check its role and its token",
         );
     }
+    if said("UnauthorizedException") {
+        return Cause::refused(format!("no credentials: {SSO_ENDED}"));
+    }
+    if said("ForbiddenException") || said("ResourceNotFoundException") {
+        return Cause::refused(
+            "no credentials: refused by SSO; check the profile's sso_account_id and sso_role_name",
+        );
+    }
     let looked_everywhere =
         || chain(error).any(|error| error.is::<ProviderChainError<CredentialsError>>());
     match error {
@@ -187,9 +207,7 @@ fn of_credentials(error: &CredentialsError) -> Cause {
         CredentialsError::InvalidConfiguration(_) => Cause::wrong(
             "no credentials: the AWS variables or the profile are not complete; check them",
         ),
-        _ if said("sso") || said("SSO") => {
-            Cause::refused("no credentials: the SSO session has ended; run: aws sso login")
-        }
+        _ if said("sso") || said("SSO") => Cause::refused(format!("no credentials: {SSO_ENDED}")),
         CredentialsError::ProviderTimedOut(_) => {
             Cause::unreachable("no credentials: no answer from where they come from")
         }

@@ -190,3 +190,44 @@ fn is(argument: u8, value: u64) -> Condition {
 fn when(argument: u8, operator: SeccompCmpOp, value: u64) -> Condition {
     SeccompCondition::new(argument, SeccompCmpArgLen::Dword, operator, value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No safe code can try these, as confine/tests.rs does the others.
+    #[test]
+    fn what_nobody_may_add_is_not_there() {
+        let limited = limited().into_iter().map(|(call, _)| call);
+        let there: Vec<c_long> = PLAIN.iter().chain(OLDER).copied().chain(limited).collect();
+        for call in [
+            libc::SYS_execve,
+            libc::SYS_execveat,
+            libc::SYS_ptrace,
+            libc::SYS_process_vm_readv,
+            libc::SYS_process_vm_writev,
+            libc::SYS_pidfd_getfd,
+            libc::SYS_io_uring_setup,
+            libc::SYS_bpf,
+            libc::SYS_perf_event_open,
+            libc::SYS_userfaultfd,
+            libc::SYS_keyctl,
+            libc::SYS_add_key,
+            libc::SYS_mount,
+            libc::SYS_unshare,
+            libc::SYS_setns,
+            libc::SYS_chroot,
+            libc::SYS_listen,
+            libc::SYS_accept4,
+            libc::SYS_openat2,
+            libc::SYS_open_by_handle_at,
+            libc::SYS_memfd_create,
+            libc::SYS_clone3,
+            libc::SYS_kill,
+            libc::SYS_tkill,
+            libc::SYS_pidfd_send_signal,
+        ] {
+            assert!(!there.contains(&call), "{call}");
+        }
+    }
+}

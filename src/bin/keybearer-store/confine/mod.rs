@@ -6,6 +6,8 @@
 
 mod calls;
 mod files;
+#[cfg(test)]
+mod tests;
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};

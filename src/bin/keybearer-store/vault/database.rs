@@ -5,7 +5,7 @@ use vaultrs::api::database::requests::GenerateCredentialsRequest;
 
 use super::ask::Ask;
 use super::document;
-use super::reply;
+use super::reply::{self, Object};
 use super::session::Session;
 
 /// Credentials made for us, and the lease that they live by.
@@ -37,11 +37,7 @@ pub async fn fetch(vault: &Vault, session: &mut Session<'_>) -> Result<Got, Fail
     got.entries = document::entries(&remote, &data, &mut got.warnings);
     let id = reply::text(&answer, "lease_id").filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| reply::not_understood(client))?;
-    let seconds = reply::number(&answer, "lease_duration").unwrap_or(0);
-    let renewable = reply::truth(&answer, "renewable");
-    session.keep_alive(seconds).await;
-    let lease = Lease { id: id.to_string(), seconds, renewable, state: None };
-    got.lease = Some(bounded(lease, session));
+    got.lease = Some(given(&id, &answer, session).await);
     Ok(got)
 }
 
@@ -67,16 +63,16 @@ pub async fn renew(held: &Held, session: &mut Session<'_>) -> Result<Lease, Fail
         }
     }
     let answer = reply.object(client)?;
-    let seconds = reply::number(&answer, "lease_duration").unwrap_or(0);
-    let renewable = reply::truth(&answer, "renewable");
-    session.keep_alive(seconds).await;
-    let lease = Lease { id: held.id.clone(), seconds, renewable, state: None };
-    Ok(bounded(lease, session))
+    Ok(given(&held.id, &answer, session).await)
 }
 
 /// A lease ends with the token that asked for it: what is longer than that is no promise. And where the
 /// token nears the end of its longest life, so does the lease.
-fn bounded(lease: Lease, session: &Session<'_>) -> Lease {
+async fn given(id: &str, answer: &Object<'_>, session: &mut Session<'_>) -> Lease {
+    let seconds = reply::number(answer, "lease_duration").unwrap_or(0);
+    let renewable = reply::truth(answer, "renewable");
+    session.keep_alive(seconds).await;
+    let lease = Lease { id: id.to_owned(), seconds, renewable, state: None };
     let token = session.token();
     match token.left() {
         Some(left) if left < lease.seconds => {

@@ -1,5 +1,7 @@
+use keybearer::helper::{Failure, Kind};
 use keybearer::secrets::Secret;
 
+use super::client::Client;
 use super::reply::Object;
 
 /// The fields of a document as variables. Text as it is, whatever else in the JSON that it was written in.
@@ -25,6 +27,25 @@ pub fn value_of(json: &str) -> Option<Secret> {
     }
     let text = serde_json::from_str::<String>(json);
     Some(Secret::new(text.unwrap_or_else(|_| json.to_owned())))
+}
+
+/// Why it was not read at this path; `otherwise` is what else may be the matter where nothing is there.
+pub fn refusal(client: &Client, status: u16, path: &str, otherwise: &str) -> Failure {
+    let address = client.address();
+    match status {
+        403 => client.failure(
+            Kind::Refused,
+            format!("{address} refuses to read it (HTTP 403); the token may have ended, or its policies lack read on '{path}'"),
+        ),
+        404 => client.failure(
+            Kind::Wrong,
+            format!("{address} has nothing there (HTTP 404); check mount and path, and namespace; {otherwise}"),
+        ),
+        status => client.failure(
+            Kind::Wrong,
+            format!("{address} does not take the request (HTTP {status}); check mount, path and engine"),
+        ),
+    }
 }
 
 #[cfg(test)]

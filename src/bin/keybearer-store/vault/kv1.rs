@@ -1,5 +1,5 @@
 use keybearer::config::Vault;
-use keybearer::helper::{Failure, Got, Kind};
+use keybearer::helper::{Failure, Got};
 use vaultrs::api::kv1::requests::GetSecretRequest;
 
 use super::document;
@@ -10,7 +10,6 @@ pub async fn fetch(vault: &Vault, session: &mut Session<'_>) -> Result<Got, Fail
     let ask = GetSecretRequest { mount: mount.clone(), path: path.clone() };
     let reply = session.ask(&ask).await?;
     let client = &session.client;
-    let address = client.address();
     match reply.status {
         200..300 => {
             let data = reply.part(client, &["data"])?;
@@ -19,17 +18,10 @@ pub async fn fetch(vault: &Vault, session: &mut Session<'_>) -> Result<Got, Fail
             got.entries = document::entries(&remote, &data, &mut got.warnings);
             Ok(got)
         }
-        403 => Err(client.failure(
-            Kind::Refused,
-            format!("{address} refuses to read it (HTTP 403); the token may have ended, or its policies lack read on '{mount}/{path}'"),
-        )),
-        404 => Err(client.failure(
-            Kind::Wrong,
-            format!("{address} has nothing there (HTTP 404); check mount and path, and namespace; a KV 2 mount wants engine = \"kv2\""),
-        )),
-        status => Err(client.failure(
-            Kind::Wrong,
-            format!("{address} does not take the request (HTTP {status}); check mount, path and engine"),
-        )),
+        status => {
+            let read = format!("{mount}/{path}");
+            let otherwise = "a KV 2 mount wants engine = \"kv2\"";
+            Err(document::refusal(client, status, &read, otherwise))
+        }
     }
 }

@@ -163,22 +163,16 @@ fn refusal(vault: &Vault, client: &Client, reply: &Reply) -> Failure {
         return client.failure(Kind::Wrong, text);
     }
     match (reply.status, vault.version) {
-        (403, _) => client.failure(
-            Kind::Refused,
-            format!("{address} refuses to read it (HTTP 403); the token may have ended, or its policies lack read on '{mount}/data/{path}'"),
-        ),
         (404, Some(version)) => client.failure(
             Kind::Wrong,
-            format!("{address} has no version {version} there (HTTP 404); check version, mount and path"),
+            format!(
+                "{address} has no version {version} there (HTTP 404); check version, mount and path"
+            ),
         ),
-        (404, None) => client.failure(
-            Kind::Wrong,
-            format!("{address} has nothing there (HTTP 404); check mount and path, and namespace; a KV 1 mount wants engine = \"kv1\""),
-        ),
-        (status, _) => client.failure(
-            Kind::Wrong,
-            format!("{address} does not take the request (HTTP {status}); check mount, path and engine"),
-        ),
+        (status, _) => {
+            let read = format!("{mount}/data/{path}");
+            document::refusal(client, status, &read, "a KV 1 mount wants engine = \"kv1\"")
+        }
     }
 }
 

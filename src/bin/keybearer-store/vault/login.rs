@@ -124,14 +124,23 @@ async fn secret_id(wanted: &Wanted<'_>, state: &mut State) -> Result<String, Fai
     if !wanted.auth.wrapped {
         return Ok(given.expose().to_owned());
     }
-    let from = given.fingerprint().to_string();
-    if let Some(known) = state.secret_id.as_ref().filter(|known| known.from == from) {
-        return Ok(known.secret_id.expose().to_owned());
+    if let Some(known) = state.unwrapped(&given) {
+        return Ok(known.expose().to_owned());
     }
+    let from = given.fingerprint().to_string();
     let secret_id = unwrap(wanted.client, &given).await?;
     let copy = secret_id.expose().to_owned();
     state.secret_id = Some(Unwrapped { secret_id, from });
     Ok(copy)
+}
+
+/// Whether a login now would use up a secret-id that can be had only once.
+pub fn would_unwrap(vault: &Vault, source: &SourceRequest) -> bool {
+    let known = |given: &Secret| {
+        let given = Secret::new(given.expose().trim().to_owned());
+        State::read(vault, source.state.as_ref()).unwrapped(&given).is_some()
+    };
+    vault.auth.wrapped && !source.credential(Credential::SecretId).is_some_and(known)
 }
 
 async fn unwrap(client: &Client, wrapping: &Secret) -> Result<Secret, Failure> {

@@ -33,15 +33,19 @@ pub async fn fetch(
     deadline: Deadline,
 ) -> Result<Got, Failure> {
     let mut session = Session::open(vault, source, deadline).await?;
-    let mut got = match vault.engine {
-        Engine::Kv2 => kv2::fetch(vault, &source.history, &mut session).await?,
-        Engine::Kv1 => kv1::fetch(vault, &mut session).await?,
-        Engine::Database => database::fetch(vault, &mut session).await?,
+    let fetched = match vault.engine {
+        Engine::Kv2 => kv2::fetch(vault, &source.history, &mut session).await,
+        Engine::Kv1 => kv1::fetch(vault, &mut session).await,
+        Engine::Database => database::fetch(vault, &mut session).await,
     };
-    session.keep_alive(0).await;
-    got.used = session.used();
-    got.state = session.state();
-    Ok(got)
+    match fetched {
+        Ok(got) => {
+            session.keep_alive(0).await;
+            let used = session.used();
+            Ok(Got { used, state: session.state(), ..got })
+        }
+        Err(failure) => Err(failure.leaving(session.state())),
+    }
 }
 
 pub async fn look(
@@ -52,6 +56,8 @@ pub async fn look(
     match (vault.engine, vault.version) {
         (Engine::Kv1 | Engine::Database, _) => Ok(None),
         (Engine::Kv2, Some(version)) => Ok(Some(version.to_string())),
+        // The answer has no room for what a login would have to leave.
+        (Engine::Kv2, None) if login::would_unwrap(vault, source) => Ok(None),
         (Engine::Kv2, None) => {
             let mut session = Session::open(vault, source, deadline).await?;
             let version = kv2::look(vault, &mut session).await;
@@ -82,17 +88,20 @@ pub async fn write(
         )),
         (Engine::Kv2, None) => {
             let mut session = Session::open(vault, source, deadline).await?;
-            let version = kv2::write(vault, changes, version, &mut session).await?;
-            Ok(Written { version, state: session.state() })
+            match kv2::write(vault, changes, version, &mut session).await {
+                Ok(version) => Ok(Written { version, state: session.state() }),
+                Err(failure) => Err(failure.leaving(session.state())),
+            }
         }
     }
 }
 
 pub async fn renew(vault: &Vault, held: &Held, deadline: Deadline) -> Result<Lease, Failure> {
     let mut session = Session::open(vault, &held.source, deadline).await?;
-    let mut lease = database::renew(held, &mut session).await?;
-    lease.state = session.state();
-    Ok(lease)
+    match database::renew(held, &mut session).await {
+        Ok(lease) => Ok(Lease { state: session.state(), ..lease }),
+        Err(failure) => Err(failure.leaving(session.state())),
+    }
 }
 
 pub async fn revoke(vault: &Vault, held: &Held, deadline: Deadline) -> Result<(), Failure> {

@@ -39,7 +39,10 @@ impl<'a> Session<'a> {
             Some(token) => token,
             None => match kept(&client, state.token.take()).await? {
                 Some(token) => token,
-                None => login::log_in(&client, vault, source, &mut state, &mut used).await?,
+                None => match login::log_in(&client, vault, source, &mut state, &mut used).await {
+                    Ok(token) => token,
+                    Err(failure) => return Err(failure.leaving(state.written(vault))),
+                },
             },
         };
         Ok(Session { client, vault, source, state, token, used })

@@ -47,6 +47,12 @@ impl State {
         State { token, secret_id }
     }
 
+    /// What this wrapping token held, where it was unwrapped before.
+    pub fn unwrapped(&self, wrapping: &Secret) -> Option<&Secret> {
+        let from = wrapping.fingerprint().to_string();
+        self.secret_id.as_ref().filter(|known| known.from == from).map(|known| &known.secret_id)
+    }
+
     pub fn written(&self, vault: &Vault) -> Option<Secret> {
         let token = self.token.as_ref().filter(|token| token.origin != Origin::Operator);
         if token.is_none() && self.secret_id.is_none() {
