@@ -331,8 +331,8 @@ fn wrong_values_are_named_by_kind_and_never_shown() {
 #[test]
 fn sources_that_cannot_be() {
     let types = "env-file, directory, systemd-credentials, environment, aws-secrets-manager, \
-                 aws-parameter-store, vault";
-    for word in ["google-secret-manager", "azure-key-vault", "command"] {
+                 aws-parameter-store, vault, google-secret-manager, azure-key-vault";
+    for word in ["command"] {
         assert_eq!(
             bad(&format!("\n[[source]]\ntype = \"{word}\"\nsecret = \"canary\"")),
             format!(
@@ -351,7 +351,7 @@ fn sources_that_cannot_be() {
             "[[source]]\ntype = \"envfile\"",
             "2:8: 'type' in [[source]]: expected \"env-file\", \"directory\", \
              \"systemd-credentials\", \"environment\", \"aws-secrets-manager\", \
-             \"aws-parameter-store\" or \"vault\"; did you mean \"env-file\"?",
+             \"aws-parameter-store\", \"vault\", \"google-secret-manager\" or \"azure-key-vault\"; did you mean \"env-file\"?",
         ),
         (
             "[[source]]\ntype = \"environment\"",
@@ -428,6 +428,8 @@ fn the_keys_known_are_those_of_every_table_and_type() {
         "aws-secrets-manager",
         "aws-parameter-store",
         "vault",
+        "google-secret-manager",
+        "azure-key-vault",
     ] {
         let table = format!("[[source]] of type \"{type_}\"");
         assert!(is_known(&table, "rename") && is_known(&table, "only"), "{type_}");
