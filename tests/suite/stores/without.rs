@@ -8,7 +8,7 @@ for_each_store!(nothing_is_there, credentials_are_missing);
 fn nothing_is_there(bench: &Bench, store: &Store<'_>) {
     configured(bench, store, "", "[fetch]\nwithin = \"5s\"\n");
     let run = keybearer(bench, store, &["run"]).run().expect_code(78);
-    assert!(run.stderr.contains("'") && run.stderr.contains("example/prod"), "{}", run.stderr);
+    assert!(run.stderr.contains("'") && run.stderr.contains(&store.shown()), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
 }
 
