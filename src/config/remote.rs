@@ -36,7 +36,8 @@ impl Remote {
                 format!("vault:{address}:{namespace}:{mount}/{path}")
             }
             Remote::GoogleSecret(google) => {
-                format!("google-secret:{}/{}", google.project, google.secret)
+                let endpoint = google.endpoint.as_deref().unwrap_or_default();
+                format!("google-secret:{endpoint}:{}/{}", google.project, google.secret)
             }
             Remote::AzureSecret(azure) => {
                 format!("azure-secret:{}/{}", azure.address(), azure.secret)

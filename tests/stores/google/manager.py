@@ -78,7 +78,8 @@ class Manager:
         if int(payload["dataCrc32c"]) != crc32c(data):
             raise refusal(400, "INVALID_ARGUMENT")
         if self.race:
-            secret.versions.append([self.race.pop(0).encode(), "ENABLED"])
+            text, state = self.race.pop(0)
+            secret.versions.append([text.encode(), state])
         secret.versions.append([data, "ENABLED"])
         return self.about(name, secret, len(secret.versions))
 

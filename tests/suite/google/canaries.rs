@@ -36,8 +36,8 @@ fn no_body_shows_whatever_the_status() {
     }
     for on in ["secrets/site", "updateMask", ":addVersion"] {
         google.0.fault(on, 400, &json!({ "body": bodies[0] }));
-        let failure =
-            write(google.plain(), "1", &[("KEY", Some(CANARY))]).expect_err("it must fail");
+        let failure = write(google.plain(), "1", &[("KEY", Some("new-canary-7f3a"))])
+            .expect_err("it must fail");
         assert!(!failure.message.contains(CANARY), "{}", failure.message);
     }
 }

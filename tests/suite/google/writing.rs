@@ -92,7 +92,7 @@ fn a_race_lost_to_somebody_else_is_undone() {
     let bench = Bench::new();
     let Some(google) = Google::new(&bench) else { return };
     google.seed(r#"{"KEY":"1"}"#);
-    google.0.switch("race", &json!([r#"{"KEY":"theirs"}"#]));
+    google.0.switch("race", &json!([[r#"{"KEY":"theirs"}"#, "ENABLED"]]));
     let result = write(google.plain(), "1", &[("KEY", Some("ours"))]);
     google.fails(result, Kind::Conflict, CONFLICT);
     let got = fetch(google.plain()).unwrap();
@@ -103,8 +103,7 @@ fn a_race_lost_to_somebody_else_is_undone() {
         "what was made of an old version is no history"
     );
     // Where that cannot be done, somebody has to look.
-    google.0.switch("race", &json!([r#"{"KEY":"theirs"}"#]));
-    google.0.fault("versions/5:access", 403, &json!({}));
+    google.0.switch("race", &json!([[r#"{"KEY":"theirs"}"#, "DISABLED"]]));
     let result = write(google.plain(), "4", &[("KEY", Some("ours"))]);
     let line = "Google secret 'example/site': somebody else added version 5 at the same moment, and version 6 hides it; look at both, and add what is right";
     google.fails(result, Kind::Wrong, line);

@@ -33,7 +33,7 @@ impl Claim {
         let text = format!("{until} {}", drawn(client)?);
         let start = Instant::now();
         let mut current = vault.get(None).await?;
-        if current.version != before || current.tags.get(TAG).is_some_and(|held| is_alive(held)) {
+        if current.version != before || current.tags.get(TAG).is_some_and(is_alive) {
             return Err(client.conflict());
         }
         current.tags.insert(TAG.to_owned(), text.as_str().into());

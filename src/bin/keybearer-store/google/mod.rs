@@ -45,12 +45,14 @@ pub async fn fetch(
         }
         _ => Vec::new(),
     };
+    let endpoint = asked.endpoint.as_deref().unwrap_or_default();
+    let identity = format!("google-secret:{endpoint}:{}", version.of);
     Ok(Got {
         entries: found.entries,
         version: Some(version.number.to_string()),
         identity: Some(match &asked.key {
-            Some(key) => format!("google-secret:{}#{key}", version.of),
-            None => format!("google-secret:{}", version.of),
+            Some(key) => format!("{identity}#{key}"),
+            None => identity,
         }),
         history,
         warnings,

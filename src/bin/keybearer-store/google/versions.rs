@@ -71,7 +71,8 @@ impl<'a> Versions<'a> {
         let mut newest = self.ask_for("latest").await?;
         let mut number = match &newest {
             Found::Enabled(version) => version.number,
-            _ => match self.number_of_latest().await? {
+            Found::None => return self.enabled(newest, None),
+            Found::Closed(_) => match self.number_of_latest().await? {
                 Some(number) => number,
                 None => return self.enabled(newest, None),
             },

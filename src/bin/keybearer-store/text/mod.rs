@@ -2,7 +2,10 @@
 
 #![forbid(unsafe_code)]
 // A build with some of the stores needs some of it.
-#![allow(unused_imports, dead_code)]
+#![cfg_attr(
+    not(all(feature = "aws-secrets-manager", feature = "aws-parameter-store")),
+    allow(unused_imports, dead_code)
+)]
 
 mod content;
 mod document;
