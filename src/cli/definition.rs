@@ -29,6 +29,8 @@ static VERSION: LazyLock<String> = LazyLock::new(|| {
         ("aws-secrets-manager", cfg!(feature = "aws-secrets-manager")),
         ("aws-parameter-store", cfg!(feature = "aws-parameter-store")),
         ("vault", cfg!(feature = "vault")),
+        ("google-secret-manager", cfg!(feature = "google-secret-manager")),
+        ("azure-key-vault", cfg!(feature = "azure-key-vault")),
     ]
     .into_iter()
     .filter_map(|(store, is_built)| is_built.then_some(store))

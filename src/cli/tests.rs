@@ -192,10 +192,12 @@ fn help_and_version_are_no_failure() {
     let Err(Stop::Shown(version)) = given("--version") else { panic!("no version") };
     let (first, stores) = version.trim_end().split_once('\n').unwrap();
     assert_eq!(first, format!("keybearer {}", env!("CARGO_PKG_VERSION")));
-    let all = "stores: aws-secrets-manager, aws-parameter-store, vault";
+    let all = "stores: aws-secrets-manager, aws-parameter-store, vault, google-secret-manager, azure-key-vault";
     let default = cfg!(all(
         feature = "aws-secrets-manager",
         feature = "aws-parameter-store",
+        feature = "azure-key-vault",
+        feature = "google-secret-manager",
         feature = "vault"
     ));
     assert!(!default || stores == all, "{stores}");

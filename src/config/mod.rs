@@ -6,14 +6,18 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod azure_secret;
 mod error;
 mod expand;
 mod forms;
+mod google_secret;
 mod hosts;
 mod key_names;
 mod overrides;
 mod raw;
 mod raw_aws;
+mod raw_azure;
+mod raw_google;
 mod raw_keys;
 mod raw_source;
 mod raw_vault;
@@ -30,8 +34,10 @@ mod value;
 mod variables;
 
 pub use address::Address;
+pub use azure_secret::AzureSecret;
 pub use error::Error;
 pub use forms::{account, instance_name, log_format, path, ready_path, schema};
+pub use google_secret::GoogleSecret;
 pub use hosts::Hosts;
 pub use key_names::{KeyNames, known_name};
 pub use overrides::{Overrides, SourceOption};
@@ -49,5 +55,7 @@ pub use strategy::Strategy;
 pub use suggest::closest;
 pub use variables::{SHARED as SHARED_VARIABLES, read as variables};
 
+#[cfg(test)]
+mod cloud_tests;
 #[cfg(test)]
 mod store_tests;

@@ -3,7 +3,7 @@
 use super::Error;
 use super::forms::absolute_path;
 use super::raw::{PATH, variable};
-use super::raw_source::{either, selection};
+use super::raw_source::{either, only_variable, selection};
 use super::store_forms::{
     address, arn_region, aws_secret, parameter, parameter_path, region, role_arn, word,
 };
@@ -35,13 +35,7 @@ pub(super) fn secret(table: &mut Table<'_>) -> Result<(AwsSecret, Selection), Er
         );
         return Err(table.error(message));
     }
-    if aws.variable.is_some() && selection != Selection::default() {
-        let message = format!(
-            "'as'{} is the name of the only variable; leave out 'prefix', 'rename' and 'only'",
-            table.place()
-        );
-        return Err(table.error(message));
-    }
+    only_variable(table, &aws.variable, &selection)?;
     Ok((aws, selection))
 }
 

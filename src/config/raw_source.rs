@@ -1,12 +1,14 @@
 //! One `[[source]]`: its type decides which keys it may have.
 
+use crate::secrets::Name;
+
 use super::expand;
 use super::forms::absolute_path;
 use super::raw::{PATH, name, variables};
 use super::table::Table;
 use super::value::{Value, Wrong, choice, form, map, some};
 use super::{Credentials, Error, Inherited, Remote, Selection, SourceKind, SourceSpec};
-use super::{raw_aws, raw_vault};
+use super::{raw_aws, raw_azure, raw_google, raw_vault};
 
 #[derive(Clone, Copy)]
 enum Type {
@@ -17,6 +19,8 @@ enum Type {
     AwsSecretsManager,
     AwsParameterStore,
     Vault,
+    GoogleSecretManager,
+    AzureKeyVault,
 }
 
 const TYPES: &[(&str, Type)] = &[
@@ -27,10 +31,12 @@ const TYPES: &[(&str, Type)] = &[
     ("aws-secrets-manager", Type::AwsSecretsManager),
     ("aws-parameter-store", Type::AwsParameterStore),
     ("vault", Type::Vault),
+    ("google-secret-manager", Type::GoogleSecretManager),
+    ("azure-key-vault", Type::AzureKeyVault),
 ];
 
 /// Known, and not read by this version.
-const LATER: &[&str] = &["google-secret-manager", "azure-key-vault", "command"];
+const LATER: &[&str] = &["command"];
 
 /// A config for each type of source, with nothing in it but the type.
 pub(super) fn one_of_each_type() -> impl Iterator<Item = String> {
@@ -84,6 +90,8 @@ pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
         Type::AwsSecretsManager => remote(Remote::AwsSecret, raw_aws::secret(&mut table)?),
         Type::AwsParameterStore => remote(Remote::AwsParameters, raw_aws::parameters(&mut table)?),
         Type::Vault => remote(Remote::Vault, raw_vault::vault(&mut table)?),
+        Type::GoogleSecretManager => remote(Remote::GoogleSecret, raw_google::secret(&mut table)?),
+        Type::AzureKeyVault => remote(Remote::AzureSecret, raw_azure::secret(&mut table)?),
     };
     Ok(SourceSpec { kind, selection })
 }
@@ -118,6 +126,22 @@ pub(super) fn selection(table: &mut Table<'_>) -> Result<Selection, Error> {
     };
     table.finish()?;
     Ok(selection)
+}
+
+/// A secret that is one value has nothing in it to pick from.
+pub(super) fn only_variable(
+    table: &Table<'_>,
+    variable: &Option<Name>,
+    selection: &Selection,
+) -> Result<(), Error> {
+    if variable.is_none() || *selection == Selection::default() {
+        return Ok(());
+    }
+    let message = format!(
+        "'as'{} is the name of the only variable; leave out 'prefix', 'rename' and 'only'",
+        table.place()
+    );
+    Err(table.error(message))
 }
 
 pub(super) fn either(table: &Table<'_>, one: &str, other: &str) -> Error {

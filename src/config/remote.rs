@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use crate::secrets::Name;
 
+use super::{AzureSecret, GoogleSecret};
+
 /// A source that is asked over the network, as the config describes it. Both executables know this; only
 /// the helper acts on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +12,8 @@ pub enum Remote {
     AwsSecret(AwsSecret),
     AwsParameters(AwsParameters),
     Vault(Vault),
+    GoogleSecret(GoogleSecret),
+    AzureSecret(AzureSecret),
 }
 
 impl Remote {
@@ -31,6 +35,13 @@ impl Remote {
                 let (mount, path) = (vault.mount.trim_matches('/'), vault.path.trim_matches('/'));
                 format!("vault:{address}:{namespace}:{mount}/{path}")
             }
+            Remote::GoogleSecret(google) => {
+                let endpoint = google.endpoint.as_deref().unwrap_or_default();
+                format!("google-secret:{endpoint}:{}/{}", google.project, google.secret)
+            }
+            Remote::AzureSecret(azure) => {
+                format!("azure-secret:{}/{}", azure.address(), azure.secret)
+            }
         }
     }
 
@@ -40,6 +51,8 @@ impl Remote {
             Remote::AwsSecret(aws) => aws.version.is_none() && aws.stage.is_none(),
             Remote::AwsParameters(_) => false,
             Remote::Vault(vault) => vault.engine == Engine::Kv2 && vault.version.is_none(),
+            Remote::GoogleSecret(google) => google.version.is_none(),
+            Remote::AzureSecret(azure) => azure.version.is_none(),
         }
     }
 }
@@ -57,6 +70,13 @@ impl fmt::Display for Remote {
                 names => write!(f, "AWS parameters '{}'", names.join("', '")),
             },
             Remote::Vault(vault) => write!(f, "Vault '{}/{}'", vault.mount, vault.path),
+            Remote::GoogleSecret(google) => {
+                write!(f, "Google secret '{}/{}'", google.project, google.secret)
+            }
+            Remote::AzureSecret(azure) => {
+                let vault = azure.vault.trim_start_matches("https://");
+                write!(f, "Azure secret '{vault}/{}'", azure.secret)
+            }
         }
     }
 }

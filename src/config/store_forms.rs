@@ -92,6 +92,62 @@ pub(super) fn parameter(text: &str) -> Form<String> {
     Ok(text.to_owned())
 }
 
+/// An id, a number, or an id below a domain.
+pub(super) fn google_project(text: &str) -> Form<String> {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:".contains(c);
+    if text.is_empty() || text.len() > 100 || !text.chars().all(good) || text.contains("..") {
+        return Err("expected a project's id or number, such as \"example-prod\"");
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn google_secret(text: &str) -> Form<String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if text.is_empty() || text.len() > 255 || !text.chars().all(good) {
+        return Err("expected a secret's name: letters, digits, '-' and '_'");
+    }
+    Ok(text.to_owned())
+}
+
+/// A name, or the whole address: other clouds have other domains.
+pub(super) fn azure_vault(text: &str) -> Form<String> {
+    const FORM: &str =
+        "expected a vault's name, or its address such as \"https://example.vault.azure.net\"";
+    if text.contains("://") {
+        let address = address(text)?;
+        return if address.starts_with("https://") { Ok(address) } else { Err(FORM) };
+    }
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !(3..=24).contains(&text.len()) || !text.chars().all(good) {
+        return Err(FORM);
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+pub(super) fn azure_secret(text: &str) -> Form<String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if text.is_empty() || text.len() > 127 || !text.chars().all(good) {
+        return Err("expected a secret's name: letters, digits and '-'");
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn azure_version(text: &str) -> Form<String> {
+    if text.len() != 32 || !text.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err("expected a version's id: 32 hexadecimal digits");
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+/// Of a tenant or a client: mostly a UUID, and a tenant may be a domain.
+pub(super) fn azure_id(text: &str) -> Form<String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    if text.is_empty() || text.len() > 253 || !text.chars().all(good) || text.contains("..") {
+        return Err("expected an id such as \"01234567-89ab-cdef-0123-456789abcdef\"");
+    }
+    Ok(text.to_owned())
+}
+
 pub(super) fn region(text: &str) -> Form<String> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !text.contains('-') || !text.chars().all(good) {

@@ -20,6 +20,8 @@ pub enum CredentialError {
     NoToken { remote: String },
     #[error("{remote}: VAULT_TOKEN is no token: it must be one line of ASCII")]
     NotAToken { remote: String },
+    #[error("{remote}: {variable} is not {form}")]
+    Variable { remote: String, variable: &'static str, form: &'static str },
 }
 
 fn other_methods() -> String {
@@ -38,7 +40,8 @@ impl CredentialError {
             CredentialError::Empty { .. }
             | CredentialError::Form { .. }
             | CredentialError::NoToken { .. }
-            | CredentialError::NotAToken { .. } => Exit::Config,
+            | CredentialError::NotAToken { .. }
+            | CredentialError::Variable { .. } => Exit::Config,
         }
     }
 }

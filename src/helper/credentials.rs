@@ -9,7 +9,7 @@ use crate::config::{Remote, VaultMethod};
 use crate::files::{self, Rule};
 use crate::secrets::Secret;
 
-use super::{Credential, CredentialError};
+use super::{Credential, CredentialError, azure_credentials, google_credentials};
 
 const TOKEN: &str = "VAULT_TOKEN";
 
@@ -38,6 +38,14 @@ pub fn credential_files(remote: &Remote) -> Vec<(Credential, &Path, Rule)> {
             (Credential::Jwt, &vault.auth.jwt_file),
             (Credential::Password, &vault.auth.password_file),
         ],
+        Remote::GoogleSecret(google) => vec![
+            (Credential::CaCertificates, &google.ca_file),
+            (Credential::CredentialsFile, &google.credentials_file),
+        ],
+        Remote::AzureSecret(azure) => vec![
+            (Credential::CaCertificates, &azure.ca_file),
+            (Credential::ClientSecret, &azure.client_secret_file),
+        ],
     };
     let named =
         files.into_iter().filter_map(|(credential, path)| Some((credential, path.as_ref()?)));
@@ -50,20 +58,40 @@ pub fn read_credentials(
     inherited: &BTreeMap<OsString, OsString>,
 ) -> Result<Supplied, CredentialError> {
     let mut supplied = Supplied::default();
-    for (credential, path, rule) in credential_files(remote) {
-        let contents = files::read_mounted(path, rule)
-            .map_err(|refusal| CredentialError::File { remote: remote.to_string(), refusal })?;
-        supplied.warnings.extend(contents.warnings);
-        let value = credential.value(&contents.bytes, remote, path)?;
-        supplied.credentials.push((credential, value));
+    for (credential, path, _) in credential_files(remote) {
+        supplied.read(credential, path, remote)?;
     }
-    if let Remote::Vault(vault) = remote
-        && vault.auth.method == VaultMethod::Token
-    {
-        supplied.credentials.push((Credential::Token, token(remote, inherited)?));
-        supplied.used.push(TOKEN.to_owned());
+    match remote {
+        Remote::Vault(vault) if vault.auth.method == VaultMethod::Token => {
+            supplied.credentials.push((Credential::Token, token(remote, inherited)?));
+            supplied.used.push(TOKEN.to_owned());
+        }
+        Remote::GoogleSecret(_) => google_credentials::find(remote, inherited, &mut supplied)?,
+        Remote::AzureSecret(_) => azure_credentials::find(remote, inherited, &mut supplied)?,
+        Remote::AwsSecret(_) | Remote::AwsParameters(_) | Remote::Vault(_) => {}
     }
     Ok(supplied)
+}
+
+impl Supplied {
+    /// One file more.
+    pub(super) fn read(
+        &mut self,
+        credential: Credential,
+        path: &Path,
+        remote: &Remote,
+    ) -> Result<(), CredentialError> {
+        let contents = files::read_mounted(path, credential.rule())
+            .map_err(|refusal| CredentialError::File { remote: remote.to_string(), refusal })?;
+        self.warnings.extend(contents.warnings);
+        let value = credential.value(&contents.bytes, remote, path)?;
+        self.credentials.push((credential, value));
+        Ok(())
+    }
+
+    pub(super) fn has(&self, credential: Credential) -> Option<&Secret> {
+        self.credentials.iter().find(|(what, _)| *what == credential).map(|(_, value)| value)
+    }
 }
 
 fn token(
@@ -99,11 +127,16 @@ pub fn variables(
     let aws = remotes.iter().any(|remote| match remote {
         Remote::AwsSecret(_) | Remote::AwsParameters(_) => true,
         Remote::Vault(vault) => vault.auth.method == VaultMethod::AwsIam,
+        Remote::GoogleSecret(_) | Remote::AzureSecret(_) => false,
     });
+    let google = remotes.iter().any(|remote| matches!(remote, Remote::GoogleSecret(_)));
+    let azure = remotes.iter().any(|remote| matches!(remote, Remote::AzureSecret(_)));
     let needed = |name: &OsStr| {
         OF_ALL.iter().any(|known| name == *known)
             // Profiles are in files below HOME.
             || aws && (name == "HOME" || name.as_encoded_bytes().starts_with(b"AWS_"))
+            || google && google_credentials::VARIABLES.iter().any(|known| name == *known)
+            || azure && azure_credentials::VARIABLES.iter().any(|known| name == *known)
     };
     let kept = inherited.iter().filter(|(name, _)| needed(name));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -119,7 +152,10 @@ impl Credential {
             | Credential::RoleId
             | Credential::SecretId
             | Credential::Jwt
-            | Credential::Password => Rule::Mounted,
+            | Credential::Password
+            | Credential::ClientSecret
+            | Credential::CredentialsFile
+            | Credential::SubjectToken => Rule::Mounted,
         }
     }
 
@@ -133,6 +169,9 @@ impl Credential {
             Credential::SecretId => "secret-id",
             Credential::Jwt => "JWT",
             Credential::Password => "password",
+            Credential::ClientSecret => "client secret",
+            Credential::CredentialsFile => "credentials",
+            Credential::SubjectToken => "subject token",
         }
     }
 
@@ -157,16 +196,23 @@ impl Credential {
                 (text.contains("-----BEGIN "), "PEM, with a line -----BEGIN")
             }
             // The first becomes a header, the others are words too.
-            Credential::Token | Credential::RoleId | Credential::SecretId | Credential::Jwt => {
-                (is_word(text), "one line of ASCII, without a space")
+            Credential::Token
+            | Credential::RoleId
+            | Credential::SecretId
+            | Credential::Jwt
+            | Credential::ClientSecret => (is_word(text), "one line of ASCII, without a space"),
+            Credential::Password | Credential::SubjectToken => {
+                (!text.contains('\0'), "text without NUL")
             }
-            Credential::Password => (!text.contains('\0'), "text without NUL"),
+            Credential::CredentialsFile => {
+                (text.trim_start().starts_with('{'), "JSON, as Google writes it")
+            }
         };
         if fits { Ok(Secret::new(text.to_owned())) } else { Err(wrong(form)) }
     }
 }
 
-fn is_word(text: &str) -> bool {
+pub(super) fn is_word(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_graphic())
 }
 

@@ -1,7 +1,8 @@
 //! The parts of a message, each field in its order.
 
 use crate::config::{
-    AwsAccess, AwsParameters, AwsSecret, Engine, Remote, Vault, VaultAuth, VaultMethod,
+    AwsAccess, AwsParameters, AwsSecret, AzureSecret, Engine, GoogleSecret, Remote, Vault,
+    VaultAuth, VaultMethod,
 };
 
 use super::wire::{Reader, Wire, Writer};
@@ -66,7 +67,7 @@ macro_rules! choice {
     };
 }
 
-choice!(Remote { AwsSecret = 1, AwsParameters = 2, Vault = 3 });
+choice!(Remote { AwsSecret = 1, AwsParameters = 2, Vault = 3, GoogleSecret = 4, AzureSecret = 5 });
 structure!(AwsAccess { region, profile, role, external_id, endpoint, ca_file });
 structure!(AwsSecret { secret, key, variable, stage, version, access });
 structure!(AwsParameters { path, names, access });
@@ -108,6 +109,27 @@ words!(VaultMethod {
     Userpass = 7,
     Cert = 8,
 });
+structure!(GoogleSecret {
+    project,
+    secret,
+    key,
+    variable,
+    version,
+    credentials_file,
+    endpoint,
+    ca_file,
+});
+structure!(AzureSecret {
+    vault,
+    secret,
+    key,
+    variable,
+    version,
+    tenant,
+    client_id,
+    client_secret_file,
+    ca_file,
+});
 
 structure!(Request { within, work });
 structure!(SourceRequest { remote, credentials, state, history });
@@ -122,6 +144,9 @@ words!(Credential {
     SecretId = 6,
     Jwt = 7,
     Password = 8,
+    ClientSecret = 9,
+    CredentialsFile = 10,
+    SubjectToken = 11,
 });
 
 choice!(Work { Fetch = 1, Look = 2, Write = 3, Renew = 4, Revoke = 5 });

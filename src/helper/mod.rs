@@ -4,12 +4,16 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod azure_credentials;
+#[cfg(test)]
+mod cloud_credentials_tests;
 mod credential_error;
 mod credentials;
 mod error;
 mod executable;
 mod failure;
 mod forms;
+mod google_credentials;
 mod job;
 #[cfg(test)]
 mod job_tests;

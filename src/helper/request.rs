@@ -61,6 +61,11 @@ pub enum Credential {
     SecretId,
     Jwt,
     Password,
+    ClientSecret,
+    /// What Google calls application default credentials.
+    CredentialsFile,
+    /// What another identity provider gave, in whatever form.
+    SubjectToken,
 }
 
 /// One field under the store's own name for it.

@@ -7,7 +7,7 @@ use crate::harness::{Bench, KEY, Mode, Outcome, requires_root};
 const NO_SOURCE: &str = "no source of secrets; give --env-file PATH, or a [[source]] in \
                          '/etc/keybearer/keybearer.toml'";
 const TYPES: &str = "env-file, directory, systemd-credentials, environment, aws-secrets-manager, \
-                     aws-parameter-store, vault";
+                     aws-parameter-store, vault, google-secret-manager, azure-key-vault";
 const NO_ADDRESS: &str = "no address of Vault; set VAULT_ADDR, or give address = \"https://...\" in \
                           its [[source]]";
 
@@ -19,7 +19,7 @@ fn keybearer(bench: &Bench, arguments: &str) -> Outcome {
 fn help_and_version_go_to_stdout() {
     let bench = Bench::new();
     let version = format!(
-        "keybearer {}\nstores: aws-secrets-manager, aws-parameter-store, vault",
+        "keybearer {}\nstores: aws-secrets-manager, aws-parameter-store, vault, google-secret-manager, azure-key-vault",
         env!("CARGO_PKG_VERSION")
     );
     keybearer(&bench, "--version").expect_code(0).expect_stdout(&version).expect_stderr("");
@@ -222,7 +222,7 @@ fn a_config_file_that_is_wrong() {
         (
             "[[source]]\ntype = \"env-fiel\"\n",
             "2:8",
-            "'type' in [[source]]: expected \"env-file\", \"directory\", \"systemd-credentials\", \"environment\", \"aws-secrets-manager\", \"aws-parameter-store\" or \"vault\"; did you mean \"env-file\"?",
+            "'type' in [[source]]: expected \"env-file\", \"directory\", \"systemd-credentials\", \"environment\", \"aws-secrets-manager\", \"aws-parameter-store\", \"vault\", \"google-secret-manager\" or \"azure-key-vault\"; did you mean \"env-file\"?",
         ),
         (
             "[[source]]\ntype = \"vault\"\n",

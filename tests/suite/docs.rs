@@ -39,6 +39,14 @@ const NOT_RUN: &[(&str, &str)] = &[
         r"keybearer key | tr -d '\n' | vault kv put -mount=secret example/prod SECRET_KEY=-",
         "needs Vault and its own tool; vault.rs reads such a document",
     ),
+    (
+        r#"printf '{"SECRET_KEY": "%s"}' "$(keybearer key)" | gcloud secrets create example --project example-prod --data-file=-"#,
+        "needs Google and its own tool; google.rs reads such a document",
+    ),
+    (
+        r#"printf '{"SECRET_KEY": "%s"}' "$(keybearer key)" | az keyvault secret set --vault-name example-prod --name example --file /dev/stdin --output none"#,
+        "needs Azure and its own tool; azure.rs reads such a document",
+    ),
 ];
 
 /// A rotation boots the demo site twice.

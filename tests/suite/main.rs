@@ -6,6 +6,7 @@ mod harness;
 
 mod audit;
 mod aws;
+mod azure;
 mod canaries;
 mod carried_keys;
 mod celery;
@@ -22,6 +23,7 @@ mod environment;
 mod exit_codes;
 mod first_process;
 mod generating;
+mod google;
 mod hand_over;
 mod helper;
 mod hostile_site;

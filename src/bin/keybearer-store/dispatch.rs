@@ -8,7 +8,11 @@ use keybearer::helper::{
 
 #[cfg(feature = "aws")]
 use super::aws;
+#[cfg(feature = "azure-key-vault")]
+use super::azure;
 use super::deadline::Deadline;
+#[cfg(feature = "google-secret-manager")]
+use super::google;
 #[cfg(feature = "vault")]
 use super::vault;
 
@@ -53,6 +57,10 @@ async fn fetch(source: &SourceRequest, deadline: Deadline) -> Result<Got, Failur
         }
         #[cfg(feature = "vault")]
         Remote::Vault(vault) => vault::fetch(vault, source, deadline).await,
+        #[cfg(feature = "google-secret-manager")]
+        Remote::GoogleSecret(google) => google::fetch(google, source, deadline).await,
+        #[cfg(feature = "azure-key-vault")]
+        Remote::AzureSecret(azure) => azure::fetch(azure, source, deadline).await,
         #[allow(unreachable_patterns)]
         other => Err(left_out(other)),
     }
@@ -68,6 +76,10 @@ async fn look(source: &SourceRequest, deadline: Deadline) -> Result<Option<Strin
         }
         #[cfg(feature = "vault")]
         Remote::Vault(vault) => vault::look(vault, source, deadline).await,
+        #[cfg(feature = "google-secret-manager")]
+        Remote::GoogleSecret(google) => google::look(google, source, deadline).await,
+        #[cfg(feature = "azure-key-vault")]
+        Remote::AzureSecret(azure) => azure::look(azure, source, deadline).await,
         #[allow(unreachable_patterns)]
         other => Err(left_out(other)),
     }
@@ -90,6 +102,12 @@ async fn write(
         }
         #[cfg(feature = "vault")]
         Remote::Vault(vault) => vault::write(vault, source, changes, version, deadline).await,
+        #[cfg(feature = "google-secret-manager")]
+        Remote::GoogleSecret(google) => {
+            google::write(google, source, changes, version, deadline).await
+        }
+        #[cfg(feature = "azure-key-vault")]
+        Remote::AzureSecret(azure) => azure::write(azure, source, changes, version, deadline).await,
         #[allow(unreachable_patterns)]
         other => Err(left_out(other)),
     }

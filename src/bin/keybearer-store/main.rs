@@ -10,6 +10,16 @@ mod retry;
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "azure-key-vault")]
+mod azure;
+#[cfg(feature = "google-secret-manager")]
+mod google;
+#[cfg(feature = "rest")]
+mod rest;
+#[cfg(any(feature = "aws", feature = "rest"))]
+mod text;
+#[cfg(any(feature = "rest", feature = "vault"))]
+mod transport;
 #[cfg(feature = "vault")]
 mod vault;
 

@@ -431,7 +431,7 @@ pub fn unique(what: &str) -> String {
     format!("keybearer-{what}-{}-{number}", std::process::id())
 }
 
-fn plain_http(
+pub(super) fn plain_http(
     address: &str,
     method: &str,
     path: &str,

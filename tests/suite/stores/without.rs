@@ -13,7 +13,7 @@ for_each_store!(nothing_is_there, credentials_are_missing);
 fn nothing_is_there(bench: &Bench, store: &Store<'_>) {
     configured(bench, store, "", "[fetch]\nwithin = \"5s\"\n");
     let run = keybearer(bench, store, &["run"]).run().expect_code(78);
-    assert!(run.stderr.contains("'") && run.stderr.contains("example/prod"), "{}", run.stderr);
+    assert!(run.stderr.contains("'") && run.stderr.contains(&store.shown()), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
 }
 
@@ -21,8 +21,15 @@ fn credentials_are_missing(bench: &Bench, store: &Store<'_>) {
     store.seed(&[("SECRET_KEY", KEY)]);
     let config = configured(bench, store, "", "[fetch]\nwithin = \"5s\"\n");
     let run = bench.keybearer(["run", "--config"]).arg(config);
-    let run = run.env("AWS_EC2_METADATA_DISABLED", "true").run();
-    assert!(matches!(run.code, Some(77 | 78)), "{:?}: {}", run.code, run.stderr);
+    let nobody = format!("127.0.0.1:{}", free_port());
+    let run = run.env("AWS_EC2_METADATA_DISABLED", "true").env("GCE_METADATA_HOST", &nobody);
+    let run = run.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", format!("http://{nobody}")).run();
+    // Where a cloud gives a machine its credentials it may be up later.
+    let codes: &[i32] = match store {
+        Store::Aws(_) | Store::Vault(_) => &[77, 78],
+        Store::Google(_) | Store::Azure(_) => &[75],
+    };
+    assert!(run.code.is_some_and(|code| codes.contains(&code)), "{:?}: {}", run.code, run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
 }
 

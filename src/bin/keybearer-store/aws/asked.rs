@@ -3,7 +3,6 @@ use std::error::Error;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use keybearer::config::Remote;
 use keybearer::helper::{Failure, Kind};
-use keybearer::secrets::Name;
 
 use super::cause::Cause;
 use super::codes;
@@ -44,14 +43,6 @@ impl Asked<'_> {
             other => Cause::of(other),
         };
         self.failed(cause.kind, &cause.text)
-    }
-}
-
-/// A name for a message: what is there may be anything.
-pub fn shown(name: &str) -> String {
-    match name.parse::<Name>() {
-        Ok(name) => format!("'{}'", name.as_str()),
-        Err(_) => "a field".to_owned(),
     }
 }
 

@@ -8,10 +8,6 @@ mod codes;
 mod trust;
 
 #[cfg(feature = "aws-secrets-manager")]
-mod content;
-#[cfg(feature = "aws-secrets-manager")]
-mod document;
-#[cfg(feature = "aws-secrets-manager")]
 mod versions;
 
 #[cfg(feature = "aws-parameter-store")]

@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 
 use crate::deadline::Deadline;
 use crate::retry;
+use crate::text::shown;
 
 use super::access;
-use super::asked::{Asked, shown};
+use super::asked::Asked;
 
 /// As many as GetParameters takes at once.
 const BATCH: usize = 10;

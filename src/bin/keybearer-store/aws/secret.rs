@@ -5,8 +5,8 @@ use keybearer::helper::{Change, Failure, Got, Kind, SourceRequest, Written};
 use keybearer::secrets::Secret;
 
 use crate::deadline::Deadline;
+use crate::text::Content;
 
-use super::content::Content;
 use super::versions::{CURRENT, PREVIOUS, Versions, Which};
 
 pub async fn fetch(
@@ -16,7 +16,7 @@ pub async fn fetch(
 ) -> Result<Got, Failure> {
     let versions = Versions::open(asked, source, deadline).await?;
     let version = versions.get(versions.wanted()).await?;
-    let found = Content::new(asked, version.text.expose()).entries();
+    let found = content(asked, version.text.expose()).entries();
     let found = found.map_err(|cause| versions.wrong(&cause))?;
     let mut warnings: Vec<String> =
         found.warnings.iter().map(|warning| format!("{}: {warning}", source.remote)).collect();
@@ -49,7 +49,7 @@ async fn history(
     let Some(previous) = versions.find(Which::Stage(PREVIOUS)).await? else {
         return Ok(Vec::new());
     };
-    match Content::new(asked, previous.text.expose()).entries() {
+    match content(asked, previous.text.expose()).entries() {
         Ok(found) => Ok(found
             .entries
             .into_iter()
@@ -96,7 +96,7 @@ pub async fn write(
     if current.id != version {
         return Err(versions.conflict());
     }
-    let text = Content::new(asked, current.text.expose()).with(changes);
+    let text = content(asked, current.text.expose()).with(changes);
     let text = text.map_err(|cause| versions.wrong(&cause))?;
     let text = Secret::new(text.as_str().to_owned());
     if text == current.text {
@@ -108,6 +108,10 @@ pub async fn write(
     let written = verify(&versions, &id, version, &text, moved).await;
     versions.drop_pending(&id).await;
     written.map(|()| Written { version: id, state: None })
+}
+
+fn content<'a>(asked: &'a AwsSecret, text: &'a str) -> Content<'a> {
+    Content::new(asked.key.as_deref(), asked.variable.as_ref(), text)
 }
 
 /// An answer that was lost looks like a failure: what is current now tells.

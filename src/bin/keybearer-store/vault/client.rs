@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::ask::Ask;
 use super::reply::Reply;
-use super::{address, health, transport};
+use super::{address, health};
 use crate::deadline::Deadline;
-use crate::retry;
+use crate::{retry, transport};
 
 /// A silent server is asked again while there is time.
 const ATTEMPT: Duration = Duration::from_secs(10);

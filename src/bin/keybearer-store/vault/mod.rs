@@ -19,7 +19,6 @@ mod reply;
 mod session;
 mod state;
 mod token;
-mod transport;
 
 use keybearer::config::{Engine, Vault};
 use keybearer::helper::{Change, Failure, Got, Held, Kind, Lease, SourceRequest, Written};

@@ -45,7 +45,7 @@ fn host(bench: &Bench, store: &Store<'_>, source: &str, number: usize) -> Host {
     );
     let name = format!("{}-{number}", bench.name());
     let run = bench.keybearer(["run", "--config"]).arg(config).args(["--name", &name]);
-    let running = store.with_variables(run).spawn();
+    let running = store.with_variables(bench, run).spawn();
     Host { running, socket }
 }
 

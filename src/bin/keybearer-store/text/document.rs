@@ -5,7 +5,7 @@ use keybearer::secrets::Secret;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::asked::shown;
+use super::shown::shown;
 
 /// A JSON object as it is written, so that a change leaves everything else in it alone: the order, the
 /// spaces, and numbers of any length.

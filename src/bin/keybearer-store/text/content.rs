@@ -1,14 +1,14 @@
-use keybearer::config::AwsSecret;
 use keybearer::helper::Change;
-use keybearer::secrets::Secret;
+use keybearer::secrets::{Name, Secret};
 use zeroize::Zeroizing;
 
-use super::asked::shown;
 use super::document::{Document, Fault};
+use super::shown::shown;
 
 /// What a secret holds, as the config says it is to be read: its fields, or one value under one name.
 pub struct Content<'a> {
-    asked: &'a AwsSecret,
+    key: Option<&'a str>,
+    variable: Option<&'a Name>,
     text: &'a str,
 }
 
@@ -19,14 +19,15 @@ pub struct Entries {
 }
 
 impl<'a> Content<'a> {
-    pub fn new(asked: &'a AwsSecret, text: &'a str) -> Content<'a> {
-        Content { asked, text }
+    /// `key` and `as` of the config.
+    pub fn new(key: Option<&'a str>, variable: Option<&'a Name>, text: &'a str) -> Content<'a> {
+        Content { key, variable, text }
     }
 
     /// Without `as` the fields of the document, or of the one in its field `key`. With it the whole text,
     /// or what is in the field `key`.
     pub fn entries(&self) -> Result<Entries, String> {
-        match (&self.asked.key, &self.asked.variable) {
+        match (self.key, self.variable) {
             (None, None) => Ok(fields(&document(self.text)?)),
             (None, Some(name)) => Ok(one(name.as_str(), Secret::new(self.text.to_owned()))),
             (Some(key), None) => Ok(fields(&self.inner(key)?)),
@@ -40,7 +41,7 @@ impl<'a> Content<'a> {
 
     /// The whole text with these changes in it.
     pub fn with(&self, changes: &[Change]) -> Result<Zeroizing<String>, String> {
-        match (&self.asked.key, &self.asked.variable) {
+        match (self.key, self.variable) {
             (None, None) => Ok(document(self.text)?.with(changes)),
             (None, Some(name)) => match only(name.as_str(), changes)? {
                 Some(value) => Ok(Zeroizing::new(value.expose().to_owned())),
@@ -58,7 +59,7 @@ impl<'a> Content<'a> {
                 match only(name.as_str(), changes)? {
                     Some(value) => {
                         let value = Some(value.duplicate());
-                        Ok(document.with(&[Change { name: key.clone(), value }]))
+                        Ok(document.with(&[Change { name: key.to_owned(), value }]))
                     }
                     None => Ok(Zeroizing::new(self.text.to_owned())),
                 }
@@ -129,17 +130,19 @@ fn only<'a>(name: &str, changes: &'a [Change]) -> Result<Option<&'a Secret>, Str
 mod tests {
     use super::*;
 
-    fn asked(key: Option<&str>, variable: Option<&str>) -> AwsSecret {
-        AwsSecret {
-            key: key.map(str::to_owned),
-            variable: variable.map(|name| name.parse().ok().unwrap()),
-            ..AwsSecret::default()
-        }
+    type Asked = (Option<&'static str>, Option<Name>);
+
+    fn asked(key: Option<&'static str>, variable: Option<&str>) -> Asked {
+        (key, variable.map(|name| name.parse().ok().unwrap()))
+    }
+
+    fn content<'a>((key, variable): &'a Asked, text: &'a str) -> Content<'a> {
+        Content::new(*key, variable.as_ref(), text)
     }
 
     #[track_caller]
-    fn gives(asked: &AwsSecret, text: &str, expected: &[(&str, &str)]) {
-        let found = Content::new(asked, text).entries().unwrap();
+    fn gives(asked: &Asked, text: &str, expected: &[(&str, &str)]) {
+        let found = content(asked, text).entries().unwrap();
         let found: Vec<_> =
             found.entries.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
         assert_eq!(found, expected);
@@ -161,13 +164,13 @@ mod tests {
     #[test]
     fn null_is_left_out_with_a_warning() {
         let asked = asked(Some("app"), None);
-        let found = Content::new(&asked, TEXT).entries().unwrap();
+        let found = content(&asked, TEXT).entries().unwrap();
         assert_eq!(found.warnings, ["'C' is null and left out"]);
     }
 
     #[test]
     fn what_cannot_be_read() {
-        let refused = |asked: &AwsSecret, text| Content::new(asked, text).entries().unwrap_err();
+        let refused = |asked: &Asked, text| content(asked, text).entries().unwrap_err();
         let plain = "it is no JSON object; make it one, or name its value: as = \"NAME\"";
         assert_eq!(refused(&asked(None, None), "canary"), plain);
         assert_eq!(refused(&asked(Some("A"), Some("X")), "canary"), plain);
@@ -186,8 +189,8 @@ mod tests {
             name: name.to_owned(),
             value: value.map(|value| Secret::new(value.to_owned())),
         };
-        let with = |asked: &AwsSecret, changes: &[Change]| {
-            Content::new(asked, TEXT).with(changes).map(|text| text.as_str().to_owned())
+        let with = |asked: &Asked, changes: &[Change]| {
+            content(asked, TEXT).with(changes).map(|text| text.as_str().to_owned())
         };
         let inner = asked(Some("app"), None);
         let expected = TEXT.replace("\"b\"", "\"x\"");

@@ -1,0 +1,176 @@
+use std::cell::RefCell;
+use std::time::Duration;
+
+use keybearer::helper::{Credential, Failure, Kind, SourceRequest};
+use reqwest::header::HeaderValue;
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, ClientBuilder, Response, Url};
+use zeroize::Zeroizing;
+
+use super::{Ask, Reply, host};
+use crate::deadline::Deadline;
+use crate::{retry, transport};
+
+/// A silent server is asked again while there is time.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// With less time than this, that there was no answer says little.
+const HURRIED: Duration = Duration::from_secs(1);
+
+/// The largest secret of any of these stores has 64 KiB, and a page of versions little more.
+const LARGEST: usize = 1024 * 1024;
+
+/// Every request for one source goes through here, those for credentials too.
+#[derive(Debug)]
+pub struct Client {
+    secure: reqwest::Client,
+    /// On this machine, where no proxy has a part in it, and no CA.
+    plain: reqwest::Client,
+    /// What the messages begin with.
+    remote: String,
+    pub deadline: Deadline,
+    /// Why the attempt before failed.
+    told: RefCell<Option<Failure>>,
+}
+
+impl Client {
+    pub fn new(source: &SourceRequest, deadline: Deadline) -> Result<Client, Failure> {
+        let remote = source.remote.to_string();
+        let wrong = |text: &str| Failure::new(Kind::Wrong, format!("{remote}: {text}"));
+        let secure = secure(source).map_err(wrong)?;
+        let plain = base().no_proxy().tls_certs_only(Vec::new()).build();
+        let plain = plain.map_err(|_| wrong("no client"))?;
+        Ok(Client { secure, plain, remote, deadline, told: RefCell::default() })
+    }
+
+    pub fn failure(&self, kind: Kind, text: impl AsRef<str>) -> Failure {
+        Failure::new(kind, format!("{}: {}", self.remote, text.as_ref()))
+    }
+
+    pub fn wrong(&self, text: impl AsRef<str>) -> Failure {
+        self.failure(Kind::Wrong, text)
+    }
+
+    pub fn conflict(&self) -> Failure {
+        let text = "somebody else has written it meanwhile; nothing was changed";
+        self.failure(Kind::Conflict, text)
+    }
+
+    pub fn not_understood(&self, url: &Url, store: &str) -> Failure {
+        self.wrong(format!("{} does not answer as {store} does; check the address", host(url)))
+    }
+
+    /// The answer, whatever the store thinks of the request; an Err where it could not be had, or where it
+    /// is of no use. Asked again while that may help and there is time.
+    pub async fn send(&self, ask: &Ask) -> Result<Reply, Failure> {
+        self.told.take();
+        retry::until(self.deadline, || self.attempt(ask)).await
+    }
+
+    /// The same without another try: for what would be done twice.
+    pub async fn send_once(&self, ask: &Ask) -> Result<Reply, Failure> {
+        let reply = self.ask(ask).await?;
+        let address = host(&ask.url);
+        match reply.status {
+            429 => Err(self.failure(
+                Kind::Unreachable,
+                format!("{address} has too many requests (HTTP 429); try again later"),
+            )),
+            status if status == 408 || status >= 500 => Err(self
+                .failure(Kind::Unreachable, format!("{address} fails (HTTP {status})"))),
+            status @ 300..=399 => Err(self.wrong(format!(
+                "{address} sends elsewhere (HTTP {status}), which is not followed; check the address"
+            ))),
+            _ => Ok(reply),
+        }
+    }
+
+    /// The last attempt has next to no time: then the one before knows better what is wrong.
+    async fn attempt(&self, ask: &Ask) -> Result<Reply, Failure> {
+        let hurried = self.deadline.left() < HURRIED;
+        let result = self.send_once(ask).await;
+        if let Err(failure) = &result
+            && failure.kind == Kind::Unreachable
+        {
+            let before = self.told.take().filter(|_| hurried);
+            let failure = before.unwrap_or_else(|| failure.clone());
+            self.told.replace(Some(failure.clone()));
+            return Err(failure);
+        }
+        result
+    }
+
+    async fn ask(&self, ask: &Ask) -> Result<Reply, Failure> {
+        // A little before the end: what is said then is better than that there is no time.
+        let time = ATTEMPT.min(self.deadline.left().mul_f64(0.9));
+        let http = if ask.url.scheme() == "https" { &self.secure } else { &self.plain };
+        let mut request = http.request(ask.method.clone(), ask.url.clone()).timeout(time);
+        for (name, value) in &ask.headers {
+            let named = name.parse::<reqwest::header::HeaderName>();
+            let (Ok(name), Ok(mut value)) = (named, HeaderValue::from_str(value.expose())) else {
+                return Err(self.wrong(
+                    "a header would hold what no header can; look for it in the credentials",
+                ));
+            };
+            value.set_sensitive(true);
+            request = request.header(name, value);
+        }
+        if let Some(body) = &ask.body {
+            request = request.body(body.expose().as_bytes().to_vec());
+        }
+        let broken = |error| self.broken(&error, &ask.url);
+        let response = request.send().await.map_err(broken)?;
+        let status = response.status().as_u16();
+        let flavour = response.headers().get("Metadata-Flavor");
+        let flavour = flavour.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Reply { status, body: self.body(response, &ask.url).await?, flavour })
+    }
+
+    async fn body(&self, mut response: Response, url: &Url) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let too_long =
+            || self.wrong(format!("{} answers with more than {} MiB", host(url), LARGEST >> 20));
+        let announced = response.content_length().unwrap_or(0);
+        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+        if announced > LARGEST {
+            return Err(too_long());
+        }
+        let mut body = Zeroizing::new(Vec::with_capacity(announced));
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error, url))? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(too_long());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn broken(&self, error: &reqwest::Error, url: &Url) -> Failure {
+        let (kind, text) = transport::told(error, &host(url));
+        self.failure(kind, text)
+    }
+}
+
+fn base() -> ClientBuilder {
+    // The token would go along.
+    ClientBuilder::new().tls_backend_rustls().redirect(Policy::none()).referer(false)
+}
+
+/// It trusts the certificates of `ca-file` and no others, or without it those of the system.
+fn secure(source: &SourceRequest) -> Result<reqwest::Client, &'static str> {
+    let mut builder = base();
+    let own_ca = source.credential(Credential::CaCertificates);
+    if let Some(pem) = own_ca {
+        match Certificate::from_pem_bundle(pem.expose().as_bytes()) {
+            Ok(certificates) if !certificates.is_empty() => {
+                builder = builder.tls_certs_only(certificates);
+            }
+            _ => return Err("its ca-file holds no certificate in PEM form"),
+        }
+    }
+    builder.build().map_err(|_| match own_ca {
+        Some(_) => "its ca-file cannot be used",
+        None => {
+            "no CA certificates were found on this machine; install ca-certificates, or set ca-file"
+        }
+    })
+}
