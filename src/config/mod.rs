@@ -15,6 +15,7 @@ mod raw;
 mod raw_aws;
 mod raw_keys;
 mod raw_source;
+mod raw_tool;
 mod raw_vault;
 mod remote;
 mod resolve;
@@ -25,6 +26,7 @@ mod store_options;
 mod strategy;
 mod suggest;
 mod table;
+mod tool;
 mod value;
 mod variables;
 
@@ -45,6 +47,7 @@ pub use settings::*;
 pub use store_forms::{aws_secret, vault_secret};
 pub use strategy::Strategy;
 pub use suggest::closest;
+pub use tool::{Tool, ToolFormat};
 pub use variables::{SHARED as SHARED_VARIABLES, read as variables};
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::raw::{PATH, name, variables};
 use super::table::Table;
 use super::value::{Value, Wrong, choice, form, map, some};
 use super::{Credentials, Error, Inherited, Remote, Selection, SourceKind, SourceSpec};
-use super::{raw_aws, raw_vault};
+use super::{raw_aws, raw_tool, raw_vault};
 
 #[derive(Clone, Copy)]
 enum Type {
@@ -16,6 +16,7 @@ enum Type {
     AwsSecretsManager,
     AwsParameterStore,
     Vault,
+    Command,
 }
 
 const TYPES: &[(&str, Type)] = &[
@@ -26,10 +27,11 @@ const TYPES: &[(&str, Type)] = &[
     ("aws-secrets-manager", Type::AwsSecretsManager),
     ("aws-parameter-store", Type::AwsParameterStore),
     ("vault", Type::Vault),
+    ("command", Type::Command),
 ];
 
 /// Known, and not read by this version.
-const LATER: &[&str] = &["google-secret-manager", "azure-key-vault", "command"];
+const LATER: &[&str] = &["google-secret-manager", "azure-key-vault"];
 
 /// A config for each type of source, with nothing in it but the type.
 pub(super) fn one_of_each_type() -> impl Iterator<Item = String> {
@@ -80,6 +82,10 @@ pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
         Type::AwsSecretsManager => remote(Remote::AwsSecret, raw_aws::secret(&mut table)?),
         Type::AwsParameterStore => remote(Remote::AwsParameters, raw_aws::parameters(&mut table)?),
         Type::Vault => remote(Remote::Vault, raw_vault::vault(&mut table)?),
+        Type::Command => {
+            let (tool, selection) = raw_tool::tool(&mut table)?;
+            (SourceKind::Command(Box::new(tool)), selection)
+        }
     };
     Ok(SourceSpec { kind, selection })
 }

@@ -168,7 +168,8 @@ fn keys(
         SourceKind::EnvFile { .. }
         | SourceKind::Directory { .. }
         | SourceKind::SystemdCredentials { .. }
-        | SourceKind::Environment { .. } => false,
+        | SourceKind::Environment { .. }
+        | SourceKind::Command(_) => false,
     };
     let history_is_kept = sources.iter().any(keeps_history);
     if let Some(file) = config_file.filter(|_| keys.history && !history_is_kept) {

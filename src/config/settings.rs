@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::secrets::Name;
 
-use super::{Address, Hosts, Remote, ServerKind, Strategy};
+use super::{Address, Hosts, Remote, ServerKind, Strategy, Tool};
 
 #[derive(Debug)]
 pub struct Settings {
@@ -87,6 +87,8 @@ pub enum SourceKind {
     },
     /// Asked by the helper.
     Remote(Box<Remote>),
+    /// Run by keybearer.
+    Command(Box<Tool>),
 }
 
 impl fmt::Display for SourceKind {
@@ -97,6 +99,7 @@ impl fmt::Display for SourceKind {
             SourceKind::SystemdCredentials { .. } => f.write_str("systemd's credentials"),
             SourceKind::Environment { .. } => f.write_str("the environment"),
             SourceKind::Remote(remote) => remote.fmt(f),
+            SourceKind::Command(tool) => tool.fmt(f),
         }
     }
 }

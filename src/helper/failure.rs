@@ -19,6 +19,8 @@ pub enum Kind {
     Wrong,
     /// Somebody else has written it meanwhile.
     Conflict,
+    /// It came to nothing, and why cannot be told from outside.
+    Failed,
 }
 
 impl Kind {
@@ -27,7 +29,7 @@ impl Kind {
             Kind::Unreachable => Exit::Unreachable,
             Kind::Refused => Exit::Refused,
             Kind::Wrong => Exit::Config,
-            Kind::Conflict => Exit::Failure,
+            Kind::Conflict | Kind::Failed => Exit::Failure,
         }
     }
 }

@@ -131,7 +131,7 @@ choice!(Answer { Fetched = 1, Looked = 2, Written = 3, Renewed = 4, Revoked = 5,
 structure!(Got { entries, version, identity, history, lease, state, used, warnings });
 structure!(Lease { id, seconds, renewable, state });
 structure!(Written { version, state });
-words!(Kind { Unreachable = 1, Refused = 2, Wrong = 3, Conflict = 4 });
+words!(Kind { Unreachable = 1, Refused = 2, Wrong = 3, Conflict = 4, Failed = 5 });
 
 /// The line is kept to one line whatever the other side has sent.
 impl Wire for Failure {

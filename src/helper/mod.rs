@@ -33,4 +33,4 @@ pub use message::{
     LONGEST, Malformed, VERSION, decode_answer, decode_request, encode_answer, encode_request,
 };
 pub use request::{Change, Credential, Held, Request, SourceRequest, Work, Write};
-pub use user::User;
+pub use user::{User, usual_user};

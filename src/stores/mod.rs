@@ -5,6 +5,7 @@
 
 mod asked;
 mod error;
+mod job;
 mod leases;
 mod memory;
 // One type per file, and the file named after it.
@@ -13,4 +14,5 @@ mod stores;
 
 pub use asked::Asked;
 pub use error::Error;
+pub use job::Job;
 pub use stores::{Interrupt, Stores};

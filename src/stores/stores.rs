@@ -10,13 +10,15 @@ use nix::sys::signal::Signal;
 
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
-    self, Answer, Change, Executable, Failure, Held, Job, Kind, Lease, Request, SourceRequest,
-    Supplied, User, Work, Write, Written,
+    self, Answer, Change, Executable, Failure, Held, Kind, Lease, Request, SourceRequest, Supplied,
+    User, Work, Write, Written,
 };
+use crate::tools::Tool;
 
+use super::job::Place;
 use super::leases::{Due, Leases};
 use super::memory::Memory;
-use super::{Asked, Error};
+use super::{Asked, Error, Job};
 
 const REVOKING: Duration = Duration::from_secs(10);
 
@@ -26,12 +28,13 @@ pub trait Interrupt {
     fn came(&self) -> Option<Signal>;
 }
 
-/// The helper, and the sources that it is asked for.
+/// The helper and the commands, and the sources that they are asked for.
 pub struct Stores {
-    executable: Executable,
-    user: User,
+    /// None where no source is a store.
+    helper: Option<Helper>,
+    /// By the index of each source.
+    tools: BTreeMap<usize, Tool>,
     inherited: Rc<BTreeMap<OsString, OsString>>,
-    variables: Vec<(OsString, OsString)>,
     within: Duration,
     sources: Vec<(usize, SourceSpec)>,
     /// The names that the site's keys may have.
@@ -47,28 +50,52 @@ pub struct Stores {
     interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
 }
 
+/// What each helper is started with.
+struct Helper {
+    executable: Executable,
+    user: User,
+    variables: Vec<(OsString, OsString)>,
+}
+
 impl Stores {
     /// None where all sources are local: then there need be no helper.
     pub fn open(
         settings: &Settings,
         inherited: &BTreeMap<OsString, OsString>,
     ) -> Result<Option<Rc<Stores>>, Error> {
-        let is_remote = |spec: &&SourceSpec| matches!(spec.kind, SourceKind::Remote(_));
-        if !settings.sources.iter().any(|spec| is_remote(&spec)) {
-            return Ok(None);
-        }
+        let is_asked = |spec: &&SourceSpec| {
+            matches!(spec.kind, SourceKind::Remote(_) | SourceKind::Command(_))
+        };
         let sources: Vec<(usize, SourceSpec)> = settings
             .sources
             .iter()
             .enumerate()
-            .filter(|(_, spec)| is_remote(spec))
+            .filter(|(_, spec)| is_asked(spec))
             .map(|(origin, spec)| (origin, spec.clone()))
             .collect();
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        let helper_user = settings.helper_user.as_deref();
         let remotes: Vec<&Remote> = sources.iter().filter_map(|(_, spec)| remote(spec)).collect();
+        let helper = match remotes.is_empty() {
+            true => None,
+            false => Some(Helper {
+                executable: Executable::find()?,
+                user: User::resolve(helper_user)?,
+                variables: helper::variables(&remotes, inherited),
+            }),
+        };
+        let mut tools = BTreeMap::new();
+        for (origin, spec) in &sources {
+            if let SourceKind::Command(tool) = &spec.kind {
+                let tool = Tool::open(tool, helper_user, settings.fetch_within, inherited)?;
+                tools.insert(*origin, tool);
+            }
+        }
         Ok(Some(Rc::new(Stores {
-            executable: Executable::find()?,
-            user: User::resolve(settings.helper_user.as_deref())?,
-            variables: helper::variables(&remotes, inherited),
+            helper,
+            tools,
             inherited: Rc::new(inherited.clone()),
             within: settings.fetch_within,
             keys: KeyNames::candidates(&settings.keys),
@@ -100,14 +127,28 @@ impl Stores {
         let now = Instant::now();
         let mut asked = Asked::default();
         let mut requests = Vec::new();
+        let mut tools = Vec::new();
         for (origin, _) in &self.sources {
-            match self.leases.borrow().reused(*origin, now) {
-                Some(got) => drop(asked.0.insert(*origin, got)),
-                None => requests.push(self.request(*origin)?),
+            if let Some(got) = self.leases.borrow().reused(*origin, now) {
+                asked.0.insert(*origin, got);
+            } else if let Some(tool) = self.tools.get(origin) {
+                tools.push(Some(tool));
+            } else {
+                requests.push(self.request(*origin)?);
+                tools.push(None);
             }
         }
         *self.reused.borrow_mut() = asked;
-        self.start(Work::Fetch(requests))
+        let helper = match requests.is_empty() && !tools.is_empty() {
+            true => None,
+            false => Some(self.start_helper(Work::Fetch(requests))?),
+        };
+        let places = tools.into_iter().map(|tool| match tool.map(Tool::start) {
+            None => Place::Helper,
+            Some(Ok(run)) => Place::Run(Box::new(run)),
+            Some(Err(failure)) => Place::Known(Err(failure)),
+        });
+        Ok(Job::new(helper, places.collect()))
     }
 
     pub fn fetched(&self, answer: Answer) -> Result<Asked, Error> {
@@ -343,13 +384,20 @@ impl Stores {
     }
 
     fn start(&self, work: Work) -> Result<Job, Error> {
+        Ok(Job::new(Some(self.start_helper(work)?), Vec::new()))
+    }
+
+    fn start_helper(&self, work: Work) -> Result<helper::Job, Error> {
+        // There is no request without a store.
+        let Helper { executable, user, variables } =
+            self.helper.as_ref().ok_or(Error::OtherAnswer)?;
         // Somebody who wants the end waits for no store that is away: a lease ends by itself.
         let within = match work {
             Work::Revoke(_) => self.within.min(REVOKING),
             _ => self.within,
         };
         let request = Request { within, work };
-        Ok(Job::start(&self.executable, &self.user, &self.variables, &request)?)
+        Ok(helper::Job::start(executable, user, variables, &request)?)
     }
 
     fn run(&self, job: Job) -> Result<Answer, Error> {

@@ -74,7 +74,8 @@ impl Site<'_> {
             SourceKind::Directory { .. }
             | SourceKind::SystemdCredentials { .. }
             | SourceKind::Environment { .. }
-            | SourceKind::Remote(_) => None,
+            | SourceKind::Remote(_)
+            | SourceKind::Command(_) => None,
         };
         let stores = self.prepared.stores.as_ref();
         let left = stores.and_then(|stores| stores.lease_left(origin));
