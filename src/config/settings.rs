@@ -28,6 +28,8 @@ pub struct Settings {
     pub server: Option<ServerKind>,
     pub ready: Ready,
     pub fetch_within: Duration,
+    /// None: nothing of the stores is kept.
+    pub cache: Option<CacheSettings>,
     /// As whom the helper asks the stores, where keybearer is root.
     pub helper_user: Option<String>,
     /// `[django] manage`
@@ -39,6 +41,14 @@ pub struct Settings {
     /// Things to say once the log stands: unknown `KEYBEARER_*` variables, keys of the config that have
     /// no effect.
     pub warnings: Vec<String>,
+}
+
+/// `[cache]`: what stores gave last, for when they are away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// None: the instance's runtime directory.
+    pub directory: Option<PathBuf>,
+    pub max_age: Duration,
 }
 
 /// `user[:group]`, as written; looked up by `launch`.

@@ -15,9 +15,11 @@ use crate::helper::{
 };
 use crate::tools::Tool;
 
+use super::cache::Cache;
 use super::job::Place;
 use super::leases::{Due, Leases};
 use super::memory::Memory;
+use super::staleness::Staleness;
 use super::{Asked, Error, Job};
 
 const REVOKING: Duration = Duration::from_secs(10);
@@ -34,19 +36,21 @@ pub struct Stores {
     helper: Option<Helper>,
     /// By the index of each source.
     tools: BTreeMap<usize, Tool>,
-    inherited: Rc<BTreeMap<OsString, OsString>>,
+    pub(super) inherited: Rc<BTreeMap<OsString, OsString>>,
     within: Duration,
-    sources: Vec<(usize, SourceSpec)>,
+    pub(super) sources: Vec<(usize, SourceSpec)>,
     /// The names that the site's keys may have.
     keys: Vec<KeyNames>,
     history: bool,
-    memory: RefCell<Memory>,
+    pub(super) memory: RefCell<Memory>,
     leases: RefCell<Leases>,
+    pub(super) cache: RefCell<Option<Cache>>,
+    pub(super) stale: RefCell<Staleness>,
     /// What a fetch that is under way need not ask for.
     reused: RefCell<Asked>,
     renewing: RefCell<Vec<String>>,
     /// What each was asked with, without the credentials themselves.
-    supplied: RefCell<BTreeMap<usize, Supplied>>,
+    pub(super) supplied: RefCell<BTreeMap<usize, Supplied>>,
     interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
 }
 
@@ -102,6 +106,8 @@ impl Stores {
             history: settings.keys.history,
             memory: RefCell::default(),
             leases: RefCell::default(),
+            cache: RefCell::default(),
+            stale: RefCell::default(),
             reused: RefCell::default(),
             renewing: RefCell::default(),
             supplied: RefCell::default(),
@@ -175,18 +181,27 @@ impl Stores {
                     }
                     asked.0.insert(*origin, got);
                 }
-                Err(failure) => failures.push(failure),
+                Err(failure) => failures.push((*origin, failure)),
             }
         }
-        match failures.is_empty() {
-            true => Ok(asked),
-            false => Err(Error::Failed(failures)),
-        }
+        let stale = self.from_cache(&mut asked, failures);
+        let result = stale.map(|stale| {
+            self.stale.borrow_mut().fetched = stale;
+            asked
+        });
+        self.stale.borrow_mut().ask_again(Instant::now());
+        result
     }
 
-    /// The site runs with what was fetched last.
-    pub fn taken_over(&self) {
+    /// The site runs with what was fetched last. True: it was outdated before, and is no more.
+    pub fn taken_over(&self) -> bool {
         self.memory.borrow_mut().taken_over();
+        let mut stale = self.stale.borrow_mut();
+        let is_well_again = stale.taken_over();
+        if is_well_again {
+            stale.ask_again(Instant::now());
+        }
+        is_well_again
     }
 
     /// Asks only which versions there are.
@@ -200,6 +215,9 @@ impl Stores {
         let Answer::Looked(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
         if results.len() != self.sources.len() {
             return Err(Error::OtherAnswer);
+        }
+        if !self.stale.borrow().running.is_empty() {
+            return Ok(true);
         }
         let memory = self.memory.borrow();
         Ok(self.sources.iter().zip(results).any(|((origin, _), result)| match result {
@@ -262,14 +280,20 @@ impl Stores {
         Ok(version)
     }
 
+    /// True once, when a store that was away is to be asked again.
+    pub fn is_retry_due(&self, now: Instant) -> bool {
+        self.stale.borrow_mut().is_due(now)
+    }
+
     /// Of what was fetched last.
     pub fn lease_left(&self, origin: usize) -> Option<Duration> {
         self.leases.borrow().left(origin, Instant::now())
     }
 
-    /// When a lease has to be looked after.
+    /// When a lease has to be looked after, or a store asked again that was away.
     pub fn deadline(&self) -> Option<Instant> {
-        self.leases.borrow().deadline()
+        let retry = self.stale.borrow().deadline();
+        self.leases.borrow().deadline().into_iter().chain(retry).min()
     }
 
     /// The leases of what was fetched last.

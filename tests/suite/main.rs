@@ -6,6 +6,7 @@ mod harness;
 
 mod audit;
 mod aws;
+mod cache;
 mod canaries;
 mod carried_keys;
 mod celery;
@@ -49,6 +50,7 @@ mod streams;
 mod terminal;
 mod the_harness;
 mod the_load;
+mod tool;
 mod two_generations;
 mod vault;
 mod watching;

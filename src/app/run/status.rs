@@ -83,6 +83,7 @@ impl Site<'_> {
             source: kind.to_string(),
             version: stores.and_then(|stores| stores.version(origin)),
             lease_until: left.map(|left| Moment::now() + left),
+            stale_since: stores.and_then(|stores| stores.stale_since(origin)),
             env_file,
         }
     }
