@@ -115,10 +115,8 @@ fn wrong(
     let mode = stat.st_mode & 0o7777;
     let word = command_word(path);
     let mut wrong = Vec::new();
-    let own = geteuid().as_raw();
-    if rule == Rule::Own && stat.st_uid != own {
-        let (owner, own) = (owner::user(stat.st_uid), owner::user(own));
-        wrong.push((format!("owned by {owner}, not by {own}"), format!("rm {word}")));
+    if rule == Rule::Own && stat.st_uid != geteuid().as_raw() {
+        wrong.push(of_another(stat, path));
     } else if !owners.trust(stat.st_uid) {
         let owner = owner::user(stat.st_uid);
         let what = format!("owned by {owner}, not by {}", owner::expected());
@@ -139,6 +137,12 @@ fn wrong(
         wrong.push((what, format!("chmod {mended:o} {word}")));
     }
     wrong
+}
+
+/// What is wrong with a file that should be keybearer's own, and the mend.
+pub(super) fn of_another(stat: &FileStat, path: &Path) -> (String, String) {
+    let (owner, own) = (owner::user(stat.st_uid), owner::user(geteuid().as_raw()));
+    (format!("owned by {owner}, not by {own}"), format!("rm {}", command_word(path)))
 }
 
 /// The forbidden bits in words.

@@ -64,7 +64,11 @@ impl<'a> Setting<'a> {
 
     /// It answers, and can do nothing.
     fn is_away(&self) {
-        self.vault.fault("secret/data", 503, &json!({ "body": "canary-of-a-body" }));
+        self.vault.fault(
+            "secret/data",
+            503,
+            &json!({ "body": "canary-of-a-body", "method": "GET" }),
+        );
     }
 
     fn is_back(&self) {
@@ -99,4 +103,14 @@ fn ends(running: Running) {
     running.signal(nix::sys::signal::Signal::SIGTERM);
     let outcome = running.wait().expect_code(143);
     outcome.expect_nowhere(KEY).expect_nowhere(PASSWORD).expect_nowhere("canary-of-a-body");
+}
+
+/// A directory that whoever keybearer runs as may write.
+pub fn place(bench: &Bench) -> PathBuf {
+    let path = bench.path("kept");
+    std::fs::create_dir(&path).unwrap();
+    if !Mode::current().is_root() {
+        bench.site().owns(&path);
+    }
+    path
 }

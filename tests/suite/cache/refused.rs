@@ -4,9 +4,8 @@ use std::os::unix::fs::{PermissionsExt, chown};
 
 use sha2::{Digest, Sha256};
 
-use super::running::place;
-use super::{CACHE, KEY, PASSWORD, Setting, ends};
-use crate::harness::{Bench, requires_root_tests};
+use super::{CACHE, KEY, PASSWORD, Setting, ends, place};
+use crate::harness::{Bench, Mode, requires_root_tests};
 
 /// A store that is away, and a cache of it.
 fn away(bench: &Bench) -> Option<Setting<'_>> {
@@ -107,15 +106,13 @@ fn of_another_user() {
     let Some(setting) = away(&bench) else { return };
     let other = nix::unistd::User::from_name("kbother").unwrap().unwrap();
     chown(setting.file(), Some(other.uid.as_raw()), None).unwrap();
-    if crate::harness::Mode::current() == crate::harness::Mode::Root {
-        let outcome = setting.exec().run().expect_code(75);
-        outcome
-            .expect_stderr_contains(": owned by 'kbother', not by 'root'; run: rm /run/")
-            .expect_nowhere(KEY);
-    } else {
-        // Without the right to read what is everybody's own.
-        setting.exec().run().expect_code(75).expect_stderr_contains("not using the cache: ");
-    }
+    let user = if Mode::current().is_root() { "root" } else { &bench.site().name };
+    refuses(
+        &setting,
+        &format!(
+            "not using the cache: refusing '{{file}}': owned by 'kbother', not by '{user}'; run: rm {{file}}"
+        ),
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 
 use nix::sys::signal::Signal;
 
-use super::{CACHE, KEY, PASSWORD, Setting, ends};
+use super::{CACHE, KEY, PASSWORD, Setting, ends, place};
 use crate::harness::{Bench, DEADLINE, eventually_within, proc};
 
 /// Who may read it, and where it is.
@@ -182,14 +182,4 @@ fn what_a_command_printed_is_kept_too() {
     assert_eq!(kept.environment()["SECRET_KEY"], KEY);
     script("exit 1");
     exec().expect_code(1).expect_nowhere("STALE").expect_nowhere(KEY);
-}
-
-/// A directory that whoever keybearer runs as may write.
-pub fn place(bench: &Bench) -> std::path::PathBuf {
-    let path = bench.path("kept");
-    std::fs::create_dir(&path).unwrap();
-    if !crate::harness::Mode::current().is_root() {
-        bench.site().owns(&path);
-    }
-    path
 }

@@ -7,6 +7,7 @@ use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use super::{CANARY, exec, exec_with, other, script, source};
+use crate::cache::place;
 use crate::harness::{Bench, KEY, eventually};
 
 #[track_caller]
@@ -102,7 +103,7 @@ fn what_it_prints_is_no_document() {
         )
     };
     for (text, line) in [
-        (format!("echo; echo {CANARY}"), env("line 2, column 17", "no '='")),
+        (format!("echo; echo {CANARY}"), env("line 2, column 1", "no '='")),
         (format!("echo 'A=\"{CANARY}'"), env("line 1, column 3", "this quote is never closed")),
     ] {
         fails(&bench, &text, "format = \"env\"", 78, &line);
@@ -167,10 +168,12 @@ fn it_is_in_others_hands() {
     set(&bench.path("tool"), 0o775);
     run().expect_refusal(77, &line("writable by its group (mode 0775); run: chmod 755 {dir}/tool"));
     set(&bench.path("tool"), 0o755);
-    set(bench.dir(), 0o757);
-    run().expect_refusal(
+    let below = place(&bench);
+    std::fs::rename(bench.path("tool"), below.join("tool")).unwrap();
+    set(&below, 0o757);
+    exec_with(&bench, &source(&["{dir}/kept/tool"], "")).run().expect_refusal(
         77,
-        &line("directory '{dir}' is writable by everyone (mode 0757); run: chmod o-w {dir}"),
+        "keybearer: command '{dir}/kept/tool': refusing '{dir}/kept/tool': directory '{dir}/kept' is writable by everyone (mode 0757); run: chmod o-w {dir}/kept",
     );
     assert!(!bench.path("ran").exists());
 }
