@@ -34,6 +34,7 @@ pub mod config;
 pub mod account;
 pub mod privileges;
 pub mod helper;
+pub mod tools;
 pub mod stores;
 pub mod sources;
 pub mod schema;

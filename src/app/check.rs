@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::AsFd;
 
+use super::caching::use_cache;
 use super::error::Error;
 use super::fallbacks;
 use super::fetch::{self, Locked};
@@ -13,7 +14,7 @@ use super::report::{Area, Report};
 use crate::account::Account;
 use crate::config::{self, Listen, Overrides, Settings};
 use crate::environment::{self, Environment};
-use crate::instance::Instance;
+use crate::instance::{self, Instance};
 use crate::launch::{self, Plan, Received, SocketError, Sockets};
 use crate::log;
 use crate::schema::{self, Schema, Validated};
@@ -51,6 +52,11 @@ fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
     }
     let stores = Stores::open(&settings, &inherited).map_err(Error::from);
     let stores = report.take(Area::Secrets, stores);
+    let directory = instance::lasting(&settings.name, &inherited);
+    let asked = stores.as_ref().and_then(Option::as_deref);
+    if let Some(warning) = use_cache(asked, &settings, directory.as_deref()) {
+        report.warn(Area::Secrets, &[warning.to_owned()]);
+    }
     let _returned = Returned::at_the_end(stores.as_ref().and_then(Option::as_ref));
     crate::privileges::shed()
         .map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;

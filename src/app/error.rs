@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use crate::account::AccountError;
 use crate::exit::Exit;
 use crate::launch::{LaunchError, SocketError};
+use crate::moment::Moment;
 use crate::secrets::NoRandomness;
 use crate::sys::Ending;
 use crate::{config, control, documents, files, instance, keyring, schema, sources, stores};
@@ -28,6 +29,8 @@ pub enum Error {
     Source(#[from] sources::Error),
     #[error(transparent)]
     Stores(stores::Error),
+    #[error("{why}\nnothing has changed beside that; what runs is STALE since {since}")]
+    Stale { since: Moment, why: String },
     #[error(transparent)]
     Secrets(#[from] schema::Report),
     #[error(transparent)]
@@ -116,6 +119,7 @@ impl Error {
             Error::Output(error) => error.exit().code(),
             Error::Control(error) => error.exit().code(),
             Error::Rotate(error) => error.code(),
+            Error::Stale { .. } => Exit::Unreachable.code(),
             Error::NoInstance => Exit::Unavailable.code(),
             Error::SeveralInstances(_) => Exit::Usage.code(),
             Error::Answered { code, .. } => *code,

@@ -1,10 +1,12 @@
 use std::convert::Infallible;
 
+use super::caching::use_cache;
 use super::error::Error;
 use super::fetch;
 use super::prepare::Prepared;
 use crate::config::Overrides;
 use crate::environment;
+use crate::instance;
 use crate::launch::{self, Plan, Received, Sockets};
 use crate::log;
 
@@ -20,6 +22,9 @@ fn become_command(overrides: Overrides) -> Result<Infallible, Error> {
     let received = Received::take(&inherited)?;
     let prepared = Prepared::from(overrides, inherited)?;
     prepared.require_command()?;
+    let directory = instance::lasting(&prepared.settings.name, &prepared.inherited);
+    let no_cache = use_cache(prepared.stores.as_deref(), &prepared.settings, directory.as_deref());
+    no_cache.iter().for_each(log::warning);
     let sockets = Sockets::new(received, &prepared.account);
     crate::privileges::shed()
         .map_err(|error| Error::Kernel { what: "cannot drop capabilities", error })?;

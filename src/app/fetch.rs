@@ -40,6 +40,8 @@ pub fn with(prepared: &Prepared, asked: &Asked) -> (Result<Built, Error>, Vec<St
             let account = &prepared.account;
             let built = Environment::build(validated, inherited, &settings.environment, account);
             warnings.extend(built.warnings.iter().cloned());
+            let kept = prepared.stores.as_ref().map_or(Ok(()), |stores| stores.keep(asked));
+            warnings.extend(kept.err());
             (Ok(built), warnings)
         }
         Err(Error::Secrets(report)) => {

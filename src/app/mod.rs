@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod caching;
 pub mod check;
 pub mod completions;
 mod error;

@@ -15,7 +15,8 @@ impl Hosts {
             SourceKind::EnvFile { .. }
             | SourceKind::Directory { .. }
             | SourceKind::SystemdCredentials { .. }
-            | SourceKind::Environment { .. } => Hosts::One,
+            | SourceKind::Environment { .. }
+            | SourceKind::Command(_) => Hosts::One,
             SourceKind::Remote(_) => Hosts::Many,
         })
     }

@@ -20,6 +20,7 @@ mod raw_azure;
 mod raw_google;
 mod raw_keys;
 mod raw_source;
+mod raw_tool;
 mod raw_vault;
 mod remote;
 mod resolve;
@@ -30,6 +31,7 @@ mod store_options;
 mod strategy;
 mod suggest;
 mod table;
+mod tool;
 mod value;
 mod variables;
 
@@ -53,6 +55,7 @@ pub use settings::*;
 pub use store_forms::{aws_secret, vault_secret};
 pub use strategy::Strategy;
 pub use suggest::closest;
+pub use tool::{Tool, ToolFormat};
 pub use variables::{SHARED as SHARED_VARIABLES, read as variables};
 
 #[cfg(test)]

@@ -14,7 +14,8 @@ use super::raw_source::{one_of_each_type, source};
 use super::table::{Asked, Document, Table};
 use super::value::{Value, Wrong, boolean, choice, form, list, map, some, words};
 use super::{
-    Address, EnvironmentSettings, Error, RawKeys, SchemaChoice, ServerKind, SourceSpec, Strategy,
+    Address, CacheSettings, EnvironmentSettings, Error, RawKeys, SchemaChoice, ServerKind,
+    SourceSpec, Strategy,
 };
 
 /// The config file as it stands: forms checked, no default filled in.
@@ -32,6 +33,7 @@ pub struct Raw {
     pub listen: RawListen,
     pub ready: RawReady,
     pub fetch_within: Option<Duration>,
+    pub cache: Option<CacheSettings>,
     pub manage: Option<Vec<OsString>>,
     pub keys: RawKeys,
     pub reload: RawReload,
@@ -112,6 +114,7 @@ fn read(document: Document<'_>) -> Result<Raw, Error> {
         listen: listen(top.table("listen")?)?,
         ready: ready(top.table("ready")?)?,
         fetch_within: only(top.table("fetch")?, "within", form(DURATION, time_limit))?,
+        cache: cache(&mut top)?,
         manage: only(top.table("django")?, "manage", words)?,
         keys: keys(top.table("keys")?)?,
         reload: reload(top.table("reload")?)?,
@@ -190,6 +193,20 @@ fn watch(top: &mut Table<'_>) -> Result<Option<RawWatch>, Error> {
         return Err(table.error(message.to_owned()));
     }
     Ok(given.then_some(watch))
+}
+
+/// How old a secret may be that a site starts with, nobody but its operator knows.
+fn cache(top: &mut Table<'_>) -> Result<Option<CacheSettings>, Error> {
+    let given = top.has("cache");
+    let mut table = top.table("cache")?;
+    let directory = table.read("directory", form(PATH, absolute_path))?;
+    let max_age = table.read("max-age", form(DURATION, time_limit))?;
+    table.finish()?;
+    match (given, max_age) {
+        (false, _) => Ok(None),
+        (true, Some(max_age)) => Ok(Some(CacheSettings { directory, max_age })),
+        (true, None) => Err(table.missing("max-age")),
+    }
 }
 
 fn environment(mut table: Table<'_>) -> Result<EnvironmentSettings, Error> {

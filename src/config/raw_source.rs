@@ -8,7 +8,7 @@ use super::raw::{PATH, name, variables};
 use super::table::Table;
 use super::value::{Value, Wrong, choice, form, map, some};
 use super::{Credentials, Error, Inherited, Remote, Selection, SourceKind, SourceSpec};
-use super::{raw_aws, raw_azure, raw_google, raw_vault};
+use super::{raw_aws, raw_azure, raw_google, raw_tool, raw_vault};
 
 #[derive(Clone, Copy)]
 enum Type {
@@ -21,6 +21,7 @@ enum Type {
     Vault,
     GoogleSecretManager,
     AzureKeyVault,
+    Command,
 }
 
 const TYPES: &[(&str, Type)] = &[
@@ -33,10 +34,8 @@ const TYPES: &[(&str, Type)] = &[
     ("vault", Type::Vault),
     ("google-secret-manager", Type::GoogleSecretManager),
     ("azure-key-vault", Type::AzureKeyVault),
+    ("command", Type::Command),
 ];
-
-/// Known, and not read by this version.
-const LATER: &[&str] = &["command"];
 
 /// A config for each type of source, with nothing in it but the type.
 pub(super) fn one_of_each_type() -> impl Iterator<Item = String> {
@@ -92,6 +91,10 @@ pub(super) fn source(mut table: Table<'_>) -> Result<SourceSpec, Error> {
         Type::Vault => remote(Remote::Vault, raw_vault::vault(&mut table)?),
         Type::GoogleSecretManager => remote(Remote::GoogleSecret, raw_google::secret(&mut table)?),
         Type::AzureKeyVault => remote(Remote::AzureSecret, raw_azure::secret(&mut table)?),
+        Type::Command => {
+            let (tool, selection) = raw_tool::tool(&mut table)?;
+            (SourceKind::Command(Box::new(tool)), selection)
+        }
     };
     Ok(SourceSpec { kind, selection })
 }
@@ -102,12 +105,6 @@ fn remote<T>(of: fn(T) -> Remote, (asked, selection): (T, Selection)) -> (Source
 
 fn source_type(value: &Value<'_>) -> Result<(Type, &'static str), Wrong> {
     let given = value.get_ref().as_str();
-    if let Some(word) = LATER.iter().find(|word| given == Some(word)) {
-        let types: Vec<&str> = TYPES.iter().map(|(word, _)| *word).collect();
-        let message =
-            format!("this version does not read \"{word}\"; it reads {}", types.join(", "));
-        return Err(Wrong::at(value, message));
-    }
     match TYPES.iter().find(|(word, _)| given == Some(word)) {
         Some((word, type_)) => Ok((*type_, word)),
         // The words are known not to match; this says which there are.

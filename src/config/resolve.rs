@@ -75,6 +75,16 @@ fn resolve_in(
         return Err(Error::AddressTwice { address });
     }
     let keys = keys(raw.keys, &sources, config_file.as_deref(), &mut warnings)?;
+    let is_asked =
+        |source: &SourceSpec| matches!(source.kind, SourceKind::Remote(_) | SourceKind::Command(_));
+    if let Some(file) = config_file.as_deref().filter(|_| raw.cache.is_some())
+        && !sources.iter().any(is_asked)
+    {
+        warnings.push(format!(
+            "'{}': [cache] has no effect: none of the sources is a store or a command; take it out",
+            file.display()
+        ));
+    }
     // A group in the file is that of the file's user; it goes with it.
     let account =
         given.user.or_else(|| raw.user.map(|user| AccountSpec { user, group: raw.group }));
@@ -101,6 +111,7 @@ fn resolve_in(
             liveness: raw.ready.liveness.unwrap_or(false),
         },
         fetch_within: raw.fetch_within.unwrap_or(Duration::from_secs(30)),
+        cache: raw.cache,
         helper_user: raw.helper_user,
         manage: raw.manage,
         keys,
@@ -168,7 +179,8 @@ fn keys(
         SourceKind::EnvFile { .. }
         | SourceKind::Directory { .. }
         | SourceKind::SystemdCredentials { .. }
-        | SourceKind::Environment { .. } => false,
+        | SourceKind::Environment { .. }
+        | SourceKind::Command(_) => false,
     };
     let history_is_kept = sources.iter().any(keeps_history);
     if let Some(file) = config_file.filter(|_| keys.history && !history_is_kept) {

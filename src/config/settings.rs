@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::secrets::Name;
 
-use super::{Address, Hosts, Remote, ServerKind, Strategy};
+use super::{Address, Hosts, Remote, ServerKind, Strategy, Tool};
 
 #[derive(Debug)]
 pub struct Settings {
@@ -28,6 +28,8 @@ pub struct Settings {
     pub server: Option<ServerKind>,
     pub ready: Ready,
     pub fetch_within: Duration,
+    /// None: nothing of the stores is kept.
+    pub cache: Option<CacheSettings>,
     /// As whom the helper asks the stores, where keybearer is root.
     pub helper_user: Option<String>,
     /// `[django] manage`
@@ -39,6 +41,14 @@ pub struct Settings {
     /// Things to say once the log stands: unknown `KEYBEARER_*` variables, keys of the config that have
     /// no effect.
     pub warnings: Vec<String>,
+}
+
+/// `[cache]`: what stores gave last, for when they are away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// None: the instance's runtime directory.
+    pub directory: Option<PathBuf>,
+    pub max_age: Duration,
 }
 
 /// `user[:group]`, as written; looked up by `launch`.
@@ -87,6 +97,8 @@ pub enum SourceKind {
     },
     /// Asked by the helper.
     Remote(Box<Remote>),
+    /// Run by keybearer.
+    Command(Box<Tool>),
 }
 
 impl fmt::Display for SourceKind {
@@ -97,6 +109,7 @@ impl fmt::Display for SourceKind {
             SourceKind::SystemdCredentials { .. } => f.write_str("systemd's credentials"),
             SourceKind::Environment { .. } => f.write_str("the environment"),
             SourceKind::Remote(remote) => remote.fmt(f),
+            SourceKind::Command(tool) => tool.fmt(f),
         }
     }
 }

@@ -47,6 +47,13 @@ pub struct Status {
     pub addresses: Vec<String>,
 }
 
+impl Status {
+    /// The oldest of what is from the cache, since a store was away.
+    pub fn stale_since(&self) -> Option<Moment> {
+        self.sources.iter().filter_map(|source| source.stale_since).min()
+    }
+}
+
 /// The keys of the serving generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyStatus {
@@ -72,6 +79,8 @@ pub struct SourceStatus {
     pub version: Option<String>,
     /// Until when what it gave is good, as far as is known now.
     pub lease_until: Option<Moment>,
+    /// Its store was away, and what runs is what it held then, from the cache.
+    pub stale_since: Option<Moment>,
     /// Its path, where it is an env file.
     pub env_file: Option<String>,
 }

@@ -41,6 +41,7 @@ impl Status {
                 "last": self.last.as_ref().map(LastHandOver::json),
             },
             "fetched": self.fetched.map(shown),
+            "stale-since": self.stale_since().map(shown),
             "fetch-failed": self.fetch_failed.as_ref().map(FailedFetch::json),
             "restarts": self.restarts,
             "started": shown(self.started),
@@ -125,6 +126,7 @@ impl SourceStatus {
             "source": self.source,
             "version": self.version,
             "lease-until": self.lease_until.map(|until| until.to_string()),
+            "stale-since": self.stale_since.map(shown),
             "env-file": self.env_file,
         })
     }
@@ -134,6 +136,7 @@ impl SourceStatus {
             source: fields.get("source", text)?,
             version: fields.maybe("version", text)?,
             lease_until: fields.maybe("lease-until", word)?,
+            stale_since: fields.maybe("stale-since", word)?,
             env_file: fields.maybe("env-file", text)?,
         })
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use crate::config::{Encoding, Remote, Selection};
 use crate::helper::{self, Change, Got};
 use crate::keyring::Document;
-use crate::stores::{self, Stores};
+use crate::stores::{self, Job, Stores};
 
 use super::content::{self, Field, Written};
 use super::own_names::OwnNames;
@@ -62,7 +62,7 @@ impl InStore {
     }
 
     /// The halves of a read and a write, for one who cannot wait.
-    pub fn start_read(&self) -> Result<helper::Job, Error> {
+    pub fn start_read(&self) -> Result<Job, Error> {
         self.stores.start_read(self.origin).map_err(Error::Store)
     }
 
@@ -77,7 +77,7 @@ impl InStore {
         document: &Document,
         before: &Document,
         version: &Version,
-    ) -> Result<Option<helper::Job>, Error> {
+    ) -> Result<Option<Job>, Error> {
         let Some(changes) = self.changes(document, before)? else { return Ok(None) };
         let conflict = || Error::Conflict { from: self.to_string() };
         let version = version.in_store().ok_or_else(conflict)?;

@@ -48,6 +48,10 @@ impl Place {
                 "they are copied when the unit starts and cannot change",
                 "change the credential and restart the unit, or keep the key in an env file",
             ),
+            (SourceKind::Command(_), _) => refuse(
+                "it is what a command prints",
+                "change the key with the tool that keeps it and run keybearer reload, or keep the key in an env file",
+            ),
             (SourceKind::Environment { .. }, _) => refuse(
                 "what was inherited cannot change while keybearer runs",
                 "keep the key in an env file",

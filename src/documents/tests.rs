@@ -4,7 +4,9 @@ use std::path::Path;
 use std::thread;
 
 use super::*;
-use crate::config::{Credentials, Encoding, Inherited, Selection, SourceKind, SourceSpec};
+use crate::config::{
+    Credentials, Encoding, Inherited, Selection, SourceKind, SourceSpec, Tool, ToolFormat,
+};
 use crate::exit::Exit;
 use crate::files::scratch::Scratch;
 use crate::keyring::{Dated, Document, Record, Staged};
@@ -237,6 +239,11 @@ fn what_would_not_be_read_back_is_not_written() {
     assert_eq!(fs::read_to_string(&path).expect("text"), before);
 }
 
+fn tool() -> Tool {
+    let argv = vec!["/usr/bin/sops".into(), "canary".into()];
+    Tool { argv, user: None, format: ToolFormat::Json, within: None, keep: Vec::new() }
+}
+
 #[test]
 fn not_every_source_can_be_written() {
     let of = |kind| {
@@ -254,6 +261,10 @@ fn not_every_source_can_be_written() {
         (
             SourceKind::Environment { wanted: Inherited::Prefix("A".to_owned()) },
             "keys cannot be written to the environment: what was inherited cannot change while keybearer runs; keep the key in an env file",
+        ),
+        (
+            SourceKind::Command(Box::new(tool())),
+            "keys cannot be written to command '/usr/bin/sops': it is what a command prints; change the key with the tool that keeps it and run keybearer reload, or keep the key in an env file",
         ),
     ] {
         assert_eq!(refused(of(kind)), (text.to_owned(), Exit::Config));

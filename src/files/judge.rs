@@ -1,7 +1,9 @@
 //! What owner, mode, ACL and place of a file say.
 
+use std::os::fd::AsFd;
 use std::path::Path;
 
+use nix::errno::Errno;
 use nix::sys::stat::FileStat;
 use nix::sys::statfs::{FsType, TMPFS_MAGIC, fstatfs};
 use nix::unistd::geteuid;
@@ -60,14 +62,17 @@ pub(super) fn file(
     let system = |doing| move |errno| Refusal::System { path: path.to_owned(), doing, errno };
     let attribute = sys::fgetxattr(&opened.fd, c"system.posix_acl_access")
         .map_err(system("read the ACL of"))?;
-    let place = fstatfs(&opened.fd).map_err(system("find the file system of"))?.filesystem_type();
-    let in_memory = place == TMPFS_MAGIC || place == RAMFS_MAGIC;
+    let in_memory = is_in_memory(&opened.fd).map_err(system("find the file system of"))?;
     let opens = |own| attribute.as_deref().is_some_and(|bytes| acl::opens(bytes, own));
     // An entry for the invoking user is how systemd hands a credential to a unit with User=.
     let opens_to_others = opens(Some(geteuid().as_raw()));
 
     let (forbidden, acl_opens) = match rule {
         Rule::EnvFile => (0o027, opens(None)),
+        Rule::Own if !in_memory => {
+            return Err(Refusal::NotInMemory { path: path.to_owned() });
+        }
+        Rule::Own => (0o077, opens(None)),
         Rule::Mounted if in_memory => (0o022, false),
         Rule::Mounted => (0o027, opens_to_others),
         // No secret is in there. What an ACL lets others write shows in the group's bits, which
@@ -92,6 +97,12 @@ pub(super) fn file(
     Ok(Verdict { open_to_others })
 }
 
+/// ramfs is as good as a tmpfs, and never swapped.
+pub(super) fn is_in_memory(file: impl AsFd) -> Result<bool, Errno> {
+    let place = fstatfs(file)?.filesystem_type();
+    Ok(place == TMPFS_MAGIC || place == RAMFS_MAGIC)
+}
+
 /// Everything that is wrong and the command that mends it.
 fn wrong(
     stat: &FileStat,
@@ -104,7 +115,9 @@ fn wrong(
     let mode = stat.st_mode & 0o7777;
     let word = command_word(path);
     let mut wrong = Vec::new();
-    if !owners.trust(stat.st_uid) {
+    if rule == Rule::Own && stat.st_uid != geteuid().as_raw() {
+        wrong.push(of_another(stat, path));
+    } else if !owners.trust(stat.st_uid) {
         let owner = owner::user(stat.st_uid);
         let what = format!("owned by {owner}, not by {}", owner::expected());
         wrong.push((what, format!("chown root {word}")));
@@ -124,6 +137,12 @@ fn wrong(
         wrong.push((what, format!("chmod {mended:o} {word}")));
     }
     wrong
+}
+
+/// What is wrong with a file that should be keybearer's own, and the mend.
+pub(super) fn of_another(stat: &FileStat, path: &Path) -> (String, String) {
+    let (owner, own) = (owner::user(stat.st_uid), owner::user(geteuid().as_raw()));
+    (format!("owned by {owner}, not by {own}"), format!("rm {}", command_word(path)))
 }
 
 /// The forbidden bits in words.

@@ -21,7 +21,7 @@ impl Owners {
     /// The look at a schema's owner only says who he is; the descriptors are judged by it later.
     pub fn by(rule: Rule, path: &Path) -> Owners {
         match rule {
-            Rule::EnvFile | Rule::Mounted | Rule::Config => Owners::STRICT,
+            Rule::EnvFile | Rule::Mounted | Rule::Config | Rule::Own => Owners::STRICT,
             Rule::Executable => Owners { no_group: true, ..Owners::STRICT },
             Rule::Schema => {
                 Owners { also: lstat(path).ok().map(|stat| stat.st_uid), ..Owners::STRICT }

@@ -38,6 +38,11 @@ pub enum Refusal {
     /// open(2) or a look-up on the way said EACCES.
     #[error("refusing {}: {what}; {mend}", quoted(path))]
     Unreadable { path: PathBuf, what: String, mend: String },
+    #[error(
+        "refusing {}: not on a tmpfs, and no secret of a store goes to a disk; mount one there, or name a directory on one",
+        quoted(path)
+    )]
+    NotInMemory { path: PathBuf },
     #[error("{} does not exist", quoted(path))]
     Missing { path: PathBuf },
     #[error("{} does not exist: no directory {}", quoted(path), quoted(directory))]
@@ -59,6 +64,7 @@ impl Refusal {
             | Refusal::ForeignSymlink { .. }
             | Refusal::TooManySymlinks { .. }
             | Refusal::HardLinks { .. }
+            | Refusal::NotInMemory { .. }
             | Refusal::Unreadable { .. } => Exit::Refused,
             Refusal::Missing { .. }
             | Refusal::MissingDirectory { .. }

@@ -14,4 +14,7 @@ pub enum Rule {
     /// A program that keybearer starts: root's or the invoking user's, and nobody else may write it, or
     /// put another one in its place.
     Executable,
+    /// What keybearer itself has written, with secrets in it: its own user's, for nobody else, and in
+    /// memory only.
+    Own,
 }

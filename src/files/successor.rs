@@ -14,7 +14,7 @@ use nix::unistd::{UnlinkatFlags, fsync, unlinkat};
 
 use super::held::is_same;
 use super::way::Way;
-use super::{Unwritten, likeness, obstacle};
+use super::{Refusal, Unwritten, judge, likeness, obstacle};
 
 /// Two that meet over one name are through with it at once.
 const ATTEMPTS: u32 = 100;
@@ -60,6 +60,15 @@ impl<'a> Successor<'a> {
         fchmod(file, Mode::from_bits_truncate(stat.st_mode))
             .map_err(self.system("set its mode"))?;
         likeness::check(original.as_fd(), stat, file, self.way)
+    }
+
+    /// Before it holds anything.
+    pub fn must_be_in_memory(&self) -> Result<(), Unwritten> {
+        match judge::is_in_memory(&*self.file) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Refusal::NotInMemory { path: self.way.path.clone() }.into()),
+            Err(errno) => Err(self.system("find its file system")(errno)),
+        }
     }
 
     pub fn fill(&mut self, bytes: &[u8]) -> Result<(), Unwritten> {

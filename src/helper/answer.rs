@@ -1,3 +1,4 @@
+use crate::moment::Moment;
 use crate::secrets::Secret;
 
 use super::Failure;
@@ -32,6 +33,15 @@ pub struct Got {
     pub used: Vec<String>,
     /// One line each, without a value.
     pub warnings: Vec<String>,
+}
+
+/// What a source held once, as a cache has it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Of which source: nothing that could be read by a person.
+    pub identity: String,
+    pub at: Moment,
+    pub got: Got,
 }
 
 /// For how long what was given is good.

@@ -22,6 +22,8 @@ pub enum Kind {
     Wrong,
     /// Somebody else has written it meanwhile.
     Conflict,
+    /// It came to nothing, and why cannot be told from outside.
+    Failed,
 }
 
 impl Kind {
@@ -30,7 +32,7 @@ impl Kind {
             Kind::Unreachable => Exit::Unreachable,
             Kind::Refused => Exit::Refused,
             Kind::Wrong => Exit::Config,
-            Kind::Conflict => Exit::Failure,
+            Kind::Conflict | Kind::Failed => Exit::Failure,
         }
     }
 }
@@ -41,6 +43,11 @@ impl Failure {
         let message: String = message.into();
         let message = message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         Failure { kind, message, state: None }
+    }
+
+    /// To be said once more. What it leaves is left once.
+    pub fn again(&self) -> Failure {
+        Failure { kind: self.kind, message: self.message.clone(), state: None }
     }
 
     pub fn leaving(self, state: Option<Secret>) -> Failure {

@@ -7,8 +7,8 @@ use crate::config::{
 
 use super::wire::{Reader, Wire, Writer};
 use super::{
-    Answer, Change, Credential, Failure, Got, Held, Kind, Lease, Malformed, Request, SourceRequest,
-    Work, Write, Written,
+    Answer, Change, Credential, Failure, Got, Held, Kept, Kind, Lease, Malformed, Request,
+    SourceRequest, Work, Write, Written,
 };
 
 /// A structure: its fields one after the other.
@@ -154,9 +154,10 @@ structure!(Write { source, changes, version });
 
 choice!(Answer { Fetched = 1, Looked = 2, Written = 3, Renewed = 4, Revoked = 5, Failed = 6 });
 structure!(Got { entries, version, identity, history, lease, state, used, warnings });
+structure!(Kept { identity, at, got });
 structure!(Lease { id, seconds, renewable, state });
 structure!(Written { version, state });
-words!(Kind { Unreachable = 1, Refused = 2, Wrong = 3, Conflict = 4 });
+words!(Kind { Unreachable = 1, Refused = 2, Wrong = 3, Conflict = 4, Failed = 5 });
 
 /// The line is kept to one line whatever the other side has sent.
 impl Wire for Failure {

@@ -1,7 +1,7 @@
 use zeroize::Zeroizing;
 
 use super::wire::{Reader, Wire, Writer};
-use super::{Answer, Request};
+use super::{Answer, Kept, Request};
 
 /// Both executables are of one build; another one must not be taken for it.
 pub const VERSION: u64 = 1;
@@ -28,6 +28,19 @@ pub fn encode_answer(answer: &Answer) -> Zeroizing<Vec<u8>> {
 }
 
 pub fn decode_answer(bytes: &[u8]) -> Result<Answer, Malformed> {
+    decode(bytes)
+}
+
+/// What a cache holds.
+pub fn encode_kept(kept: &[Kept]) -> Zeroizing<Vec<u8>> {
+    let mut out = Writer::default();
+    out.number(VERSION);
+    out.number(kept.len() as u64);
+    kept.iter().for_each(|one| one.put(&mut out));
+    out.into_bytes()
+}
+
+pub fn decode_kept(bytes: &[u8]) -> Result<Vec<Kept>, Malformed> {
     decode(bytes)
 }
 

@@ -26,7 +26,7 @@ mod tests;
 mod user;
 mod wire;
 
-pub use answer::{Answer, Got, Lease, Written};
+pub use answer::{Answer, Got, Kept, Lease, Written};
 pub use credential_error::CredentialError;
 pub use credentials::{Supplied, credential_files, read_credentials, variables};
 pub use error::Error;
@@ -34,7 +34,8 @@ pub use executable::Executable;
 pub use failure::{Failure, Kind};
 pub use job::Job;
 pub use message::{
-    LONGEST, Malformed, VERSION, decode_answer, decode_request, encode_answer, encode_request,
+    LONGEST, Malformed, VERSION, decode_answer, decode_kept, decode_request, encode_answer,
+    encode_kept, encode_request,
 };
 pub use request::{Change, Credential, Held, Request, SourceRequest, Work, Write};
-pub use user::User;
+pub use user::{User, usual_user};

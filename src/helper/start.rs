@@ -16,8 +16,8 @@ use nix::unistd::{
 };
 
 use super::{Error, Executable, User};
-use crate::privileges::{Failure, Stage, become_account, errno, in_child};
-use crate::sys::{self, Capabilities, Capability};
+use crate::privileges::{Failure, Stage, become_account, empty_bounding_set, errno, in_child};
+use crate::sys;
 
 /// Sockets to every source at once, and a few files of the libraries.
 const DESCRIPTORS: u64 = 256;
@@ -116,17 +116,6 @@ impl Start<'_> {
         );
         error
     }
-}
-
-/// Root that still holds SETPCAP, as a command that has not shed it does.
-fn empty_bounding_set() -> Result<(), Errno> {
-    let empty = || {
-        if Capabilities::get()?.effective.has(Capability::SetPcap) {
-            Capabilities::empty_bounding_set()?;
-        }
-        Ok(())
-    };
-    empty().map_err(|error: std::io::Error| errno(&error))
 }
 
 /// Never more than was allowed before, which it could not have.

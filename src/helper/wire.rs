@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::moment::Moment;
 use crate::secrets::{Name, Secret};
 
 use super::Malformed;
@@ -149,6 +150,16 @@ impl Wire for PathBuf {
 
     fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
         from.text().map(PathBuf::from)
+    }
+}
+
+impl Wire for Moment {
+    fn put(&self, out: &mut Writer) {
+        out.number(self.unix());
+    }
+
+    fn take(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.number().map(Moment::from_unix)
     }
 }
 

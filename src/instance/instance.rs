@@ -11,6 +11,13 @@ use super::holder::Holder;
 use super::places::Places;
 use super::{Error, RuntimeDirectory, SOCKET};
 
+/// Where an instance of this name keeps it, for a command that is none.
+pub fn lasting(name: &str, environment: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
+    let places = Places::of(environment);
+    let mut all = places.well_known_for(name).into_iter().chain(places.given.clone());
+    all.find(|place| place.is_dir())
+}
+
 /// What a running instance has on this host. Dropped, all of it goes, the directories last.
 #[derive(Debug)]
 pub struct Instance {
@@ -116,6 +123,12 @@ impl Instance {
     /// For sockets of one process of keybearer's own.
     pub fn runtime(&self) -> &io::Result<RuntimeDirectory> {
         &self.runtime
+    }
+
+    /// What is kept for the next instance of this name: not where systemd clears up, if there is another.
+    pub fn lasting(&self) -> Option<&Path> {
+        let own = self.runtime.as_ref().ok().filter(|directory| !directory.is_temporary());
+        self.well_known.as_ref().or(own).map(RuntimeDirectory::path)
     }
 
     /// Where the control socket belongs; None where nobody would find it there.

@@ -16,7 +16,7 @@ mod runtime_directory;
 mod tests;
 
 pub use error::Error;
-pub use instance::Instance;
+pub use instance::{Instance, lasting};
 pub use running::{Running, find, running};
 pub use runtime_directory::RuntimeDirectory;
 

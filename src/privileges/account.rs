@@ -31,6 +31,17 @@ pub fn shed() -> io::Result<()> {
     Ok(())
 }
 
+/// In a child of root that still holds SETPCAP, as a command that has not shed it does.
+pub fn empty_bounding_set() -> Result<(), Errno> {
+    let empty = || {
+        if Capabilities::get()?.effective.has(Capability::SetPcap) {
+            Capabilities::empty_bounding_set()?;
+        }
+        Ok(())
+    };
+    empty().map_err(|error: io::Error| errno(&error))
+}
+
 /// A change of the effective ids sets this flag to fs.suid_dumpable, which is not 0 everywhere:
 /// PR_SET_DUMPABLE(2const), proc_sys_fs(5). It cannot fail with 0.
 pub fn stay_undumpable() {

@@ -7,6 +7,6 @@ mod account;
 mod child;
 mod stage;
 
-pub use account::{become_account, errno, shed, stay_undumpable};
+pub use account::{become_account, empty_bounding_set, errno, shed, stay_undumpable};
 pub use child::{Unborn, in_child};
 pub use stage::{Failure, Stage};

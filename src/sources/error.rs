@@ -36,6 +36,12 @@ pub enum Error {
         "no CREDENTIALS_DIRECTORY: the source systemd-credentials needs LoadCredential= or SetCredential= in the unit"
     )]
     NoCredentials,
+    #[error(
+        "{from} printed no JSON object; have it print one, or an env file with format = \"env\""
+    )]
+    NoObject { from: String },
+    #[error("{}", printed(from, errors))]
+    Printed { from: String, errors: Vec<SyntaxError> },
     #[error("{0}: it was not asked")]
     NotAsked(String),
 }
@@ -52,9 +58,23 @@ impl Error {
             | Error::NulByte { .. }
             | Error::NotUtf8 { .. }
             | Error::TooLarge { .. }
-            | Error::NoCredentials => Exit::Config,
+            | Error::NoCredentials
+            | Error::NoObject { .. }
+            | Error::Printed { .. } => Exit::Config,
         }
     }
+}
+
+/// Of what a command prints the first is enough: nobody has the lines before him.
+fn printed(from: &str, errors: &[SyntaxError]) -> String {
+    let Some(error) = errors.first() else { return format!("{from} printed no env file") };
+    let (line, column) = (error.line, error.column);
+    // The mends are for a file.
+    let problem = error.problem.describe(Path::new(""));
+    let problem = problem.split("; ").next().unwrap_or_default();
+    format!(
+        "{from} printed no env file: line {line}, column {column}: {problem}; have it print NAME=value lines, or a JSON object with format = \"json\""
+    )
 }
 
 /// One line for each error, as long as anybody would read them.

@@ -10,7 +10,7 @@ use crate::stores::Asked;
 use super::gathered::Gathered;
 use super::selection::Picks;
 use super::{
-    Earlier, Entry, Error, Fetched, credentials, directory, env_file, environment, remote,
+    Earlier, Entry, Error, Fetched, command, credentials, directory, env_file, environment, remote,
 };
 
 /// MAX_ARG_STRLEN less the NUL at the end (execve(2)).
@@ -90,6 +90,10 @@ fn gather(
             let got = asked.of(origin).ok_or_else(|| Error::NotAsked(remote.to_string()))?;
             let is_lease = matches!(&**remote, Remote::Vault(v) if v.engine == Engine::Database);
             remote::gather(&Rc::from(remote.to_string()), got, selection, is_lease)
+        }
+        SourceKind::Command(tool) => {
+            let got = asked.of(origin).ok_or_else(|| Error::NotAsked(tool.to_string()))?;
+            command::gather(tool, got, selection)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod command;
 mod credentials;
 mod directory;
 pub mod env_file;

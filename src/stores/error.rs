@@ -2,6 +2,7 @@ use nix::sys::signal::Signal;
 
 use crate::exit::Exit;
 use crate::helper::{self, Failure, Kind};
+use crate::tools;
 
 /// Why the stores gave nothing. The helper's own lines name the store, the cause and the mend.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,8 @@ pub enum Error {
     Helper(#[from] helper::Error),
     #[error(transparent)]
     Credentials(#[from] helper::CredentialError),
+    #[error(transparent)]
+    Tool(#[from] tools::Error),
     #[error("{}", lines(.0))]
     Failed(Vec<Failure>),
     #[error("keybearer-store answered another question than it was asked")]
@@ -29,6 +32,7 @@ impl Error {
         match self {
             Error::Helper(error) => error.exit(),
             Error::Credentials(error) => error.exit(),
+            Error::Tool(error) => error.exit(),
             // One that cannot be helped by trying again decides.
             Error::Failed(failures) => {
                 let last = failures.iter().find(|failure| failure.kind != Kind::Unreachable);
@@ -43,6 +47,12 @@ impl Error {
 }
 
 fn lines(failures: &[Failure]) -> String {
-    let lines: Vec<&str> = failures.iter().map(|failure| failure.message.as_str()).collect();
+    let mut lines: Vec<&str> = Vec::new();
+    for failure in failures {
+        // What is wrong with the helper itself is said of each source.
+        if !lines.contains(&failure.message.as_str()) {
+            lines.push(&failure.message);
+        }
+    }
     lines.join("\n")
 }

@@ -4,13 +4,19 @@
 #![forbid(unsafe_code)]
 
 mod asked;
+mod cache;
+mod caching;
 mod error;
+mod job;
 mod leases;
 mod memory;
+mod staleness;
 // One type per file, and the file named after it.
 #[allow(clippy::module_inception)]
 mod stores;
 
 pub use asked::Asked;
+pub use cache::Cache;
 pub use error::Error;
+pub use job::Job;
 pub use stores::{Interrupt, Stores};

@@ -10,13 +10,17 @@ use nix::sys::signal::Signal;
 
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
-    self, Answer, Change, Executable, Failure, Held, Job, Kind, Lease, Request, SourceRequest,
-    Supplied, User, Work, Write, Written,
+    self, Answer, Change, Executable, Failure, Held, Kind, Lease, Request, SourceRequest, Supplied,
+    User, Work, Write, Written,
 };
+use crate::tools::Tool;
 
+use super::cache::Cache;
+use super::job::Place;
 use super::leases::{Due, Leases};
 use super::memory::Memory;
-use super::{Asked, Error};
+use super::staleness::Staleness;
+use super::{Asked, Error, Job};
 
 const REVOKING: Duration = Duration::from_secs(10);
 
@@ -26,25 +30,35 @@ pub trait Interrupt {
     fn came(&self) -> Option<Signal>;
 }
 
-/// The helper, and the sources that it is asked for.
+/// The helper and the commands, and the sources that they are asked for.
 pub struct Stores {
-    executable: Executable,
-    user: User,
-    inherited: Rc<BTreeMap<OsString, OsString>>,
-    variables: Vec<(OsString, OsString)>,
+    /// None where no source is a store.
+    helper: Option<Helper>,
+    /// By the index of each source.
+    tools: BTreeMap<usize, Tool>,
+    pub(super) inherited: Rc<BTreeMap<OsString, OsString>>,
     within: Duration,
-    sources: Vec<(usize, SourceSpec)>,
+    pub(super) sources: Vec<(usize, SourceSpec)>,
     /// The names that the site's keys may have.
     keys: Vec<KeyNames>,
     history: bool,
-    memory: RefCell<Memory>,
+    pub(super) memory: RefCell<Memory>,
     leases: RefCell<Leases>,
+    pub(super) cache: RefCell<Option<Cache>>,
+    pub(super) stale: RefCell<Staleness>,
     /// What a fetch that is under way need not ask for.
     reused: RefCell<Asked>,
     renewing: RefCell<Vec<String>>,
     /// What each was asked with, without the credentials themselves.
-    supplied: RefCell<BTreeMap<usize, Supplied>>,
+    pub(super) supplied: RefCell<BTreeMap<usize, Supplied>>,
     interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
+}
+
+/// What each helper is started with.
+struct Helper {
+    executable: Executable,
+    user: User,
+    variables: Vec<(OsString, OsString)>,
 }
 
 impl Stores {
@@ -53,28 +67,47 @@ impl Stores {
         settings: &Settings,
         inherited: &BTreeMap<OsString, OsString>,
     ) -> Result<Option<Rc<Stores>>, Error> {
-        let is_remote = |spec: &&SourceSpec| matches!(spec.kind, SourceKind::Remote(_));
-        if !settings.sources.iter().any(|spec| is_remote(&spec)) {
-            return Ok(None);
-        }
+        let is_asked = |spec: &&SourceSpec| {
+            matches!(spec.kind, SourceKind::Remote(_) | SourceKind::Command(_))
+        };
         let sources: Vec<(usize, SourceSpec)> = settings
             .sources
             .iter()
             .enumerate()
-            .filter(|(_, spec)| is_remote(spec))
+            .filter(|(_, spec)| is_asked(spec))
             .map(|(origin, spec)| (origin, spec.clone()))
             .collect();
+        if sources.is_empty() {
+            return Ok(None);
+        }
+        let helper_user = settings.helper_user.as_deref();
         let remotes: Vec<&Remote> = sources.iter().filter_map(|(_, spec)| remote(spec)).collect();
+        let helper = match remotes.is_empty() {
+            true => None,
+            false => Some(Helper {
+                executable: Executable::find()?,
+                user: User::resolve(helper_user)?,
+                variables: helper::variables(&remotes, inherited),
+            }),
+        };
+        let mut tools = BTreeMap::new();
+        for (origin, spec) in &sources {
+            if let SourceKind::Command(tool) = &spec.kind {
+                let tool = Tool::open(tool, helper_user, settings.fetch_within, inherited)?;
+                tools.insert(*origin, tool);
+            }
+        }
         Ok(Some(Rc::new(Stores {
-            executable: Executable::find()?,
-            user: User::resolve(settings.helper_user.as_deref())?,
-            variables: helper::variables(&remotes, inherited),
+            helper,
+            tools,
             inherited: Rc::new(inherited.clone()),
             within: settings.fetch_within,
             keys: KeyNames::candidates(&settings.keys),
             history: settings.keys.history,
             memory: RefCell::default(),
             leases: RefCell::default(),
+            cache: RefCell::default(),
+            stale: RefCell::default(),
             reused: RefCell::default(),
             renewing: RefCell::default(),
             supplied: RefCell::default(),
@@ -100,14 +133,28 @@ impl Stores {
         let now = Instant::now();
         let mut asked = Asked::default();
         let mut requests = Vec::new();
+        let mut tools = Vec::new();
         for (origin, _) in &self.sources {
-            match self.leases.borrow().reused(*origin, now) {
-                Some(got) => drop(asked.0.insert(*origin, got)),
-                None => requests.push(self.request(*origin)?),
+            if let Some(got) = self.leases.borrow().reused(*origin, now) {
+                asked.0.insert(*origin, got);
+            } else if let Some(tool) = self.tools.get(origin) {
+                tools.push(Some(tool));
+            } else {
+                requests.push(self.request(*origin)?);
+                tools.push(None);
             }
         }
         *self.reused.borrow_mut() = asked;
-        self.start(Work::Fetch(requests))
+        let helper = match requests.is_empty() && !tools.is_empty() {
+            true => None,
+            false => Some(self.start_helper(Work::Fetch(requests))?),
+        };
+        let places = tools.into_iter().map(|tool| match tool.map(Tool::start) {
+            None => Place::Helper,
+            Some(Ok(run)) => Place::Run(Box::new(run)),
+            Some(Err(failure)) => Place::Known(Err(failure)),
+        });
+        Ok(Job::new(helper, places.collect()))
     }
 
     pub fn fetched(&self, answer: Answer) -> Result<Asked, Error> {
@@ -134,18 +181,27 @@ impl Stores {
                     }
                     asked.0.insert(*origin, got);
                 }
-                Err(failure) => failures.push(self.noted(*origin, failure)),
+                Err(failure) => failures.push((*origin, self.noted(*origin, failure))),
             }
         }
-        match failures.is_empty() {
-            true => Ok(asked),
-            false => Err(Error::Failed(failures)),
-        }
+        let stale = self.from_cache(&mut asked, failures);
+        let result = stale.map(|stale| {
+            self.stale.borrow_mut().fetched = stale;
+            asked
+        });
+        self.stale.borrow_mut().ask_again(Instant::now());
+        result
     }
 
-    /// The site runs with what was fetched last.
-    pub fn taken_over(&self) {
+    /// The site runs with what was fetched last. True: it was outdated before, and is no more.
+    pub fn taken_over(&self) -> bool {
         self.memory.borrow_mut().taken_over();
+        let mut stale = self.stale.borrow_mut();
+        let is_well_again = stale.taken_over();
+        if is_well_again {
+            stale.ask_again(Instant::now());
+        }
+        is_well_again
     }
 
     /// Asks only which versions there are.
@@ -160,7 +216,7 @@ impl Stores {
         if results.len() != self.sources.len() {
             return Err(Error::OtherAnswer);
         }
-        let mut news = false;
+        let mut news = !self.stale.borrow().running.is_empty();
         for ((origin, _), result) in self.sources.iter().zip(results) {
             news |= match result {
                 Ok(Some(version)) => self.version(*origin) != Some(version),
@@ -225,14 +281,20 @@ impl Stores {
         Ok(version)
     }
 
+    /// True once, when a store that was away is to be asked again.
+    pub fn is_retry_due(&self, now: Instant) -> bool {
+        self.stale.borrow_mut().is_due(now)
+    }
+
     /// Of what was fetched last.
     pub fn lease_left(&self, origin: usize) -> Option<Duration> {
         self.leases.borrow().left(origin, Instant::now())
     }
 
-    /// When a lease has to be looked after.
+    /// When a lease has to be looked after, or a store asked again that was away.
     pub fn deadline(&self) -> Option<Instant> {
-        self.leases.borrow().deadline()
+        let retry = self.stale.borrow().deadline();
+        self.leases.borrow().deadline().into_iter().chain(retry).min()
     }
 
     /// The leases of what was fetched last.
@@ -322,7 +384,11 @@ impl Stores {
     fn noted(&self, origin: usize, mut failure: Failure) -> Failure {
         self.memory.borrow_mut().note_state(origin, failure.state.take());
         let within = format!("within {:?}", self.within);
-        if failure.kind == Kind::Unreachable && !failure.message.ends_with(&within) {
+        // What a command says, and what is wrong with the helper itself, was not tried for that long.
+        let named = self.spec(origin).map(|(_, remote)| remote.to_string());
+        let is_stores = named.is_some_and(|named| failure.message.starts_with(&named));
+        let was_tried = failure.kind == Kind::Unreachable && is_stores;
+        if was_tried && !failure.message.ends_with(&within) {
             failure.message.push_str(&format!(" (tried for up to {:?})", self.within));
         }
         failure
@@ -364,13 +430,20 @@ impl Stores {
     }
 
     fn start(&self, work: Work) -> Result<Job, Error> {
+        Ok(Job::new(Some(self.start_helper(work)?), Vec::new()))
+    }
+
+    fn start_helper(&self, work: Work) -> Result<helper::Job, Error> {
+        // There is no request without a store.
+        let Helper { executable, user, variables } =
+            self.helper.as_ref().ok_or(Error::OtherAnswer)?;
         // Somebody who wants the end waits for no store that is away: a lease ends by itself.
         let within = match work {
             Work::Revoke(_) => self.within.min(REVOKING),
             _ => self.within,
         };
         let request = Request { within, work };
-        Ok(Job::start(&self.executable, &self.user, &self.variables, &request)?)
+        Ok(helper::Job::start(executable, user, variables, &request)?)
     }
 
     fn run(&self, job: Job) -> Result<Answer, Error> {

@@ -226,6 +226,7 @@ fn env_file(source: &SourceSpec) -> Option<(&Path, &OsStr)> {
         SourceKind::Directory { .. }
         | SourceKind::SystemdCredentials { .. }
         | SourceKind::Environment { .. }
-        | SourceKind::Remote(_) => None,
+        | SourceKind::Remote(_)
+        | SourceKind::Command(_) => None,
     }
 }

@@ -15,8 +15,9 @@ use super::systemd::EXTENSION;
 use super::task::{Task, TaskEnd};
 use super::{Arrival, Generation, Signals, Systemd, Terminal, Watch, wait};
 use crate::control::{self, Control, Peer, Request, Ticket};
-use crate::helper::{self, Answer, Job};
+use crate::helper::{self, Answer};
 use crate::log;
+use crate::stores::Job;
 use crate::sys::{self, Ending};
 
 /// How often a server is asked whether it lives, where no watchdog says.
@@ -44,7 +45,7 @@ pub struct Supervisor<'a> {
     watch: Watch,
     lives: Vec<Life>,
     gate: Option<Task>,
-    /// Helpers that ask the stores, and what for.
+    /// Helpers that ask the stores and commands that print secrets, and what for.
     errands: Vec<(Errand, Job)>,
     /// When the caller wants to be called without anything having happened.
     alarm: Option<Instant>,
@@ -335,8 +336,8 @@ impl<'a> Supervisor<'a> {
             self.alarm,
         ];
         for (_, job) in &self.errands {
-            watched.push(PollFd::new(job.descriptor(), job.interest()));
-            deadlines.push(Some(job.deadline()));
+            watched.extend(job.watched());
+            deadlines.push(job.deadline());
         }
         watched.extend(self.watch.descriptor().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let control = self.control.iter().flat_map(Control::descriptors);
@@ -533,7 +534,7 @@ impl<'a> Supervisor<'a> {
         }
         self.look_at_errands(now);
         let living = self.lives.iter().filter(|life| life.lives()).map(|life| life.process.pid);
-        let errands = self.errands.iter().map(|(_, job)| job.pid());
+        let errands = self.errands.iter().flat_map(|(_, job)| job.pids());
         let ours: Vec<Pid> =
             living.chain(self.gate.as_ref().map(Task::pid)).chain(errands).collect();
         self.more_orphans = reap_orphans(&ours)?;

@@ -91,7 +91,10 @@ impl Watch {
 /// Credentials are copied when the unit starts (systemd.exec(5)), and an environment is inherited once.
 fn can_change(kind: &SourceKind) -> bool {
     match kind {
-        SourceKind::EnvFile { .. } | SourceKind::Directory { .. } | SourceKind::Remote(_) => true,
+        SourceKind::EnvFile { .. }
+        | SourceKind::Directory { .. }
+        | SourceKind::Remote(_)
+        | SourceKind::Command(_) => true,
         SourceKind::SystemdCredentials { .. } | SourceKind::Environment { .. } => false,
     }
 }

@@ -16,13 +16,15 @@ pub(super) enum Asker {
     Watch,
     /// Credentials end.
     Lease,
+    /// A store was away.
+    Stale,
 }
 
 impl Asker {
     pub fn ticket(&self) -> Option<Ticket> {
         match self {
             Asker::Peer { ticket, .. } => Some(*ticket),
-            Asker::Signal(_) | Asker::Watch | Asker::Lease => None,
+            Asker::Signal(_) | Asker::Watch | Asker::Lease | Asker::Stale => None,
         }
     }
 
@@ -30,7 +32,7 @@ impl Asker {
     pub fn is_somebody(&self) -> bool {
         match self {
             Asker::Signal(_) | Asker::Peer { .. } => true,
-            Asker::Watch | Asker::Lease => false,
+            Asker::Watch | Asker::Lease | Asker::Stale => false,
         }
     }
 }
@@ -44,6 +46,7 @@ impl fmt::Display for Asker {
             }
             Asker::Watch => f.write_str("watch"),
             Asker::Lease => f.write_str("a lease that ends"),
+            Asker::Stale => f.write_str("a store that was away"),
         }
     }
 }

@@ -25,6 +25,6 @@ pub(super) fn wants_a_key(asker: &Asker) -> bool {
     match asker {
         Asker::Signal(_) => true,
         Asker::Peer { request, .. } => *request == Request::Reload,
-        Asker::Watch | Asker::Lease => false,
+        Asker::Watch | Asker::Lease | Asker::Stale => false,
     }
 }

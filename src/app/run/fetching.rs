@@ -55,6 +55,9 @@ impl Site<'_> {
             },
             Errand::Look => {
                 let news = answer.map_err(stores::Error::from).and_then(|it| stores.has_news(it));
+                if let Ok(false) = news {
+                    stores.confirm_cache();
+                }
                 // What is wrong with them is found out, and said, by asking for all of it.
                 if news.unwrap_or(true) {
                     self.ask(Asker::Watch);
@@ -86,7 +89,26 @@ impl Site<'_> {
     fn not_fetched(&mut self, error: stores::Error) {
         let error = Error::Stores(error);
         self.standing.was_not_fetched(&error.to_string());
+        self.set_alarm();
         self.refuse(&error);
+    }
+
+    /// What can be used of the sources was read, from the stores or from the cache.
+    pub(super) fn note_fetched(&mut self) {
+        let stores = self.prepared.stores.as_ref();
+        match stores.and_then(|stores| stores.fetched_stale()) {
+            Some((since, why)) => self.standing.was_stale(since, &why),
+            None => self.standing.was_fetched(),
+        }
+    }
+
+    /// The cache has what runs. Whoever asked for what the store has did not get it.
+    fn refuse_if_stale(&mut self) -> bool {
+        let Some(stores) = &self.prepared.stores else { return false };
+        let Some((since, why)) = stores.fetched_stale() else { return false };
+        stores.taken_over();
+        self.refuse(&Error::Stale { since, why });
+        true
     }
 
     /// All that a plan is made from is there.
@@ -98,6 +120,9 @@ impl Site<'_> {
             Ok(steps) => {
                 if steps > 0 && !asked {
                     self.around.systemd.reloading("handing over");
+                }
+                if steps == 0 && asked && self.refuse_if_stale() {
+                    return;
                 }
                 self.supervisor.fetched(steps);
             }
@@ -148,7 +173,7 @@ impl Site<'_> {
         match &wanted {
             Ok(wanted) => {
                 self.saying.say(warnings);
-                self.standing.was_fetched();
+                self.note_fetched();
                 let settings = &self.prepared.settings;
                 let stores = self.prepared.stores.as_ref();
                 self.document = wanted.keys.as_ref().map(|keys| Known::of(keys, settings, stores));

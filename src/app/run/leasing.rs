@@ -12,6 +12,10 @@ impl Site<'_> {
     /// Two thirds of a lease are over.
     pub(super) fn look_after_leases(&mut self) {
         let Some(stores) = &self.prepared.stores else { return };
+        if stores.is_retry_due(Instant::now()) {
+            self.ask(Asker::Stale);
+        }
+        let Some(stores) = &self.prepared.stores else { return };
         let (job, replace) = stores.start_renewals(Instant::now());
         if replace {
             self.ask(Asker::Lease);

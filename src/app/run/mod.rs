@@ -20,6 +20,7 @@ mod upkeep;
 use std::rc::Rc;
 use std::time::Instant;
 
+use super::caching::use_cache;
 use super::error::Error;
 use super::fetch::{self, Locked};
 use super::leases::Returned;
@@ -60,6 +61,8 @@ pub fn run(overrides: Overrides) -> Result<u8, Error> {
     sockets.bind(&settings.listen)?;
     let way = server::way(prepared.kind(), &settings.command, sockets.len());
     instance.uses(&sockets.addresses(), None);
+    let no_cache = use_cache(prepared.stores.as_deref(), settings, instance.lasting());
+    no_cache.iter().for_each(log::warning);
     let privates = Privates::open(way, instance.runtime(), &prepared.account);
     let control = open_control(&instance);
     nix::sys::prctl::set_child_subreaper(true)

@@ -114,6 +114,7 @@ impl<'a> Site<'a> {
             // Now, and not when somebody relies on it.
             self.document.as_ref().ok_or(Error::NoKey)?.must_be_writable()?;
         }
+        self.note_fetched();
         self.set_alarm();
         let first = fetch::at_start(wanted, &self.prepared.settings);
         self.round.steps.push_back(first);

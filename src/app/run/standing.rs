@@ -48,6 +48,12 @@ impl Standing {
         self.fetch_failed = None;
     }
 
+    /// From the cache, since a store is away.
+    pub fn was_stale(&mut self, since: Moment, why: &str) {
+        self.fetched = Some(since);
+        self.was_not_fetched(why);
+    }
+
     pub fn was_not_fetched(&mut self, message: &str) {
         let at = Moment::now();
         self.fetch_failed = Some(FailedFetch { at, message: message.to_owned() });

@@ -74,7 +74,8 @@ impl Site<'_> {
             SourceKind::Directory { .. }
             | SourceKind::SystemdCredentials { .. }
             | SourceKind::Environment { .. }
-            | SourceKind::Remote(_) => None,
+            | SourceKind::Remote(_)
+            | SourceKind::Command(_) => None,
         };
         let stores = self.prepared.stores.as_ref();
         let left = stores.and_then(|stores| stores.lease_left(origin));
@@ -82,6 +83,7 @@ impl Site<'_> {
             source: kind.to_string(),
             version: stores.and_then(|stores| stores.version(origin)),
             lease_until: left.map(|left| Moment::now() + left),
+            stale_since: stores.and_then(|stores| stores.stale_since(origin)),
             env_file,
         }
     }

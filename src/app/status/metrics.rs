@@ -22,6 +22,8 @@ pub(super) fn metrics(status: &Status, now: Moment) -> String {
     page.gauge("key_fallbacks", "Keys that only verify.", fallbacks);
     let fetched = status.fetched.map(age);
     page.seconds("fetch_age_seconds", "How long ago the secrets were read.", fetched);
+    let stale = u8::from(status.stale_since().is_some());
+    page.gauge("stale", "1 where a store is away and its cache is used.", Some(stale));
     page.family("restarts", "counter", "", "Hand-overs in which the server was down in between.");
     page.sample("restarts_total", "", status.restarts);
     page.text.push_str("# EOF\n");

@@ -9,8 +9,11 @@ const MINUTE: u64 = 60;
 
 /// For people: one fact a line, the name of each on the left.
 pub(super) fn text(status: &Status, now: Moment) -> String {
-    let mut lines = vec![
-        ("state", state(status, now)),
+    let mut lines = vec![("state", state(status, now))];
+    if let Some(since) = status.stale_since() {
+        lines.push(("STALE", format!("since {}: a store is away", ago(since, now))));
+    }
+    lines.extend([
         (
             "supervisor",
             format!(
@@ -21,7 +24,7 @@ pub(super) fn text(status: &Status, now: Moment) -> String {
             ),
         ),
         ("generation", generation(status)),
-    ];
+    ]);
     if !status.addresses.is_empty() {
         lines.push(("addresses", status.addresses.join(", ")));
     }
@@ -37,7 +40,9 @@ pub(super) fn text(status: &Status, now: Moment) -> String {
         let version = version.unwrap_or_default();
         let lease = source.lease_until.map(|until| format!(", lease until {until}"));
         let lease = lease.unwrap_or_default();
-        lines.push(("source", format!("{}{version}{lease}", source.source)));
+        let stale = source.stale_since.map(|since| format!(", STALE since {since}"));
+        let stale = stale.unwrap_or_default();
+        lines.push(("source", format!("{}{version}{lease}{stale}", source.source)));
     }
     if let Some(fetched) = status.fetched {
         lines.push(("fetched", ago(fetched, now)));

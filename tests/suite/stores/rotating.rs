@@ -80,7 +80,7 @@ fn a_generated_value(bench: &Bench, store: &Store<'_>) {
     let config = super::configured(bench, store, source, "");
     let schema = bench.path("schema.toml").display().to_string();
     let run = bench.keybearer(["run", "--schema", &schema, "--config"]).arg(config);
-    let running = store.with_variables(run).spawn();
+    let running = store.with_variables(bench, run).spawn();
     running.wait_for_line("serving");
     let words = ["rotate", "--schema", &schema, "--value", "STAGING_PASSWORD"];
     let outcome = keybearer(bench, store, &words).run().expect_code(0);

@@ -30,7 +30,7 @@ pub struct Client {
     remote: String,
     pub deadline: Deadline,
     /// Why the attempt before failed.
-    told: RefCell<Option<Failure>>,
+    told: RefCell<Option<String>>,
 }
 
 impl Client {
@@ -93,9 +93,9 @@ impl Client {
             && failure.kind == Kind::Unreachable
         {
             let before = self.told.take().filter(|_| hurried);
-            let failure = before.unwrap_or_else(|| failure.clone());
-            self.told.replace(Some(failure.clone()));
-            return Err(failure);
+            let message = before.unwrap_or_else(|| failure.message.clone());
+            self.told.replace(Some(message.clone()));
+            return Err(Failure::new(Kind::Unreachable, message));
         }
         result
     }

@@ -1,0 +1,183 @@
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use super::cache::{Cache, without_login};
+use super::stores::Stores;
+use super::{Asked, Error};
+use crate::config::{Engine, Remote, SourceKind, SourceSpec};
+use crate::helper::{Failure, Kept, Kind};
+use crate::moment::Moment;
+
+/// What decides which of two secrets of one name the SDK asks for, beside the config.
+const OF_AWS: &[&str] = &[
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    "AWS_ENDPOINT_URL_SSM",
+];
+
+/// What stores gave last is kept, and used when they are away: never when one says no.
+impl Stores {
+    pub fn use_cache(&self, cache: Cache) {
+        *self.cache.borrow_mut() = Some(cache);
+    }
+
+    /// The site can be started with what was fetched: that is worth keeping. Else why it is not kept.
+    pub fn keep(&self, asked: &Asked) -> Result<(), String> {
+        let cache = self.cache.borrow();
+        let Some(cache) = cache.as_ref() else { return Ok(()) };
+        let now = Moment::now();
+        let mut fresh = Vec::new();
+        let mut stale = self.stale.borrow_mut();
+        for (origin, spec) in &self.sources {
+            let is_stale = stale.fetched.contains_key(origin);
+            let Some(got) = asked.of(*origin).filter(|_| !is_stale && !is_lease(spec)) else {
+                continue;
+            };
+            stale.kept.insert(*origin, now);
+            fresh.push(Kept {
+                identity: self.cache_identity(spec),
+                at: now,
+                got: without_login(got),
+            });
+        }
+        if fresh.is_empty() { Ok(()) } else { cache.write(fresh, now) }
+    }
+
+    /// Every store has said that its version is the one that the site has.
+    pub fn confirm_cache(&self) {
+        let cache = self.cache.borrow();
+        let Some(cache) = cache.as_ref() else { return };
+        let now = Moment::now();
+        let sources = self.sources.iter().filter(|(_, spec)| !is_lease(spec));
+        let identities: Vec<String> = sources.map(|(_, spec)| self.cache_identity(spec)).collect();
+        // What is wrong with it is said when all of it is written again.
+        if cache.confirm(&identities, now).is_ok() {
+            self.stale.borrow_mut().kept.values_mut().for_each(|at| *at = now);
+        }
+    }
+
+    /// Since when what the site runs with may be outdated, where a store was away.
+    pub fn stale_since(&self, origin: usize) -> Option<Moment> {
+        self.stale.borrow().running.get(&origin).copied()
+    }
+
+    /// The same of what was fetched last, of all sources, and why.
+    pub fn fetched_stale(&self) -> Option<(Moment, String)> {
+        let stale = self.stale.borrow();
+        stale.fetched.values().min().map(|since| (*since, stale.why.clone()))
+    }
+
+    /// Fills in what came to nothing because a store is away. All of it, or none.
+    pub(super) fn from_cache(
+        &self,
+        asked: &mut Asked,
+        failures: Vec<(usize, Failure)>,
+    ) -> Result<BTreeMap<usize, Moment>, Error> {
+        let failed = |why: Vec<Failure>| {
+            let failures = failures.iter().map(|(_, failure)| failure.again());
+            Err(Error::Failed(failures.chain(why).collect()))
+        };
+        let all_of = |failures: &[(usize, Failure)]| {
+            let failures = failures.iter().map(|(_, failure)| failure.again());
+            Error::Failed(failures.collect()).to_string()
+        };
+        let cache = self.cache.borrow();
+        let all_are_away = failures.iter().all(|(_, failure)| failure.kind == Kind::Unreachable);
+        let Some(cache) = cache.as_ref().filter(|_| all_are_away && !failures.is_empty()) else {
+            return if failures.is_empty() { Ok(BTreeMap::new()) } else { failed(Vec::new()) };
+        };
+        // Why not is said with why there is nothing else.
+        let not_used = |why: String| Failure::new(Kind::Unreachable, why);
+        let mut kept = match cache.read() {
+            Ok(kept) => kept,
+            Err(why) => return failed(vec![not_used(why)]),
+        };
+        if kept.is_empty() {
+            return failed(Vec::new());
+        }
+        let (mut found, mut refused) = (Vec::new(), Vec::new());
+        for (origin, failure) in &failures {
+            match self.kept_of(*origin, cache, &mut kept) {
+                Ok(one) => found.push((*origin, failure, one)),
+                Err(why) => refused.push(not_used(why)),
+            }
+        }
+        if !refused.is_empty() {
+            return failed(refused);
+        }
+        let mut stale = BTreeMap::new();
+        self.stale.borrow_mut().why = all_of(&failures);
+        for (origin, failure, Kept { at, mut got, .. }) in found {
+            self.memory.borrow_mut().note_fetched(origin, &got);
+            if let Some(supplied) = self.supplied.borrow().get(&origin) {
+                got.used.extend_from_slice(&supplied.used);
+            }
+            got.warnings.push(format!(
+                "{}; STALE since {at}: using what it held then, from the cache {}",
+                failure.message,
+                cache.shown()
+            ));
+            stale.insert(origin, at);
+            asked.0.insert(origin, got);
+        }
+        Ok(stale)
+    }
+
+    /// What the cache has of one source, where that can be used.
+    fn kept_of(&self, origin: usize, cache: &Cache, kept: &mut Vec<Kept>) -> Result<Kept, String> {
+        let path = cache.shown();
+        let spec = self.sources.iter().find(|(at, _)| *at == origin).map(|(_, spec)| spec);
+        let Some(spec) = spec.filter(|spec| !is_lease(spec)) else {
+            return Err("credentials under a lease are in no cache".to_owned());
+        };
+        let identity = self.cache_identity(spec);
+        let Some(at) = kept.iter().position(|one| one.identity == identity) else {
+            let source = &spec.kind;
+            return Err(format!(
+                "not using the cache {path}: it holds nothing of {source} as it is configured now"
+            ));
+        };
+        let one = kept.swap_remove(at);
+        cache.age_of(&one, Moment::now())?;
+        match self.stale.borrow().kept.get(&origin) {
+            Some(ours) if one.at < *ours => {
+                Err(format!("not using the cache {path}: it is older than what was read since"))
+            }
+            Some(_) | None => Ok(one),
+        }
+    }
+
+    /// Another one for every change of its config. A digest, since nobody has to read it there.
+    fn cache_identity(&self, spec: &SourceSpec) -> String {
+        let mut digest = Sha256::new();
+        let mut add = |text: &str| {
+            digest.update((text.len() as u64).to_be_bytes());
+            digest.update(text);
+        };
+        add(&format!("{:?}", spec.kind));
+        if let SourceKind::Remote(remote) = &spec.kind
+            && !matches!(&**remote, Remote::Vault(_))
+        {
+            for name in OF_AWS {
+                let value = self.inherited.get(std::ffi::OsStr::new(name));
+                add(&format!("{name}={value:?}"));
+            }
+        }
+        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// It ends by itself, and whoever starts with it later has nothing.
+fn is_lease(spec: &SourceSpec) -> bool {
+    match &spec.kind {
+        SourceKind::Remote(remote) => {
+            matches!(&**remote, Remote::Vault(vault) if vault.engine == Engine::Database)
+        }
+        _ => false,
+    }
+}
