@@ -113,6 +113,7 @@ async fn write(
     }
 }
 
+#[cfg_attr(not(feature = "vault"), allow(unused_variables))]
 async fn renew(held: &Held, deadline: Deadline) -> Result<Lease, Failure> {
     match &held.source.remote {
         #[cfg(feature = "vault")]
@@ -121,6 +122,7 @@ async fn renew(held: &Held, deadline: Deadline) -> Result<Lease, Failure> {
     }
 }
 
+#[cfg_attr(not(feature = "vault"), allow(unused_variables))]
 async fn revoke(held: &Held, deadline: Deadline) -> Result<(), Failure> {
     match &held.source.remote {
         #[cfg(feature = "vault")]
