@@ -71,7 +71,7 @@ fn every_key_of_azure_reaches_its_place() {
     )
     .unwrap();
     let expected = AzureSecret {
-        vault: "https://Example.vault.azure.cn".to_owned(),
+        vault: "https://example.vault.azure.cn".to_owned(),
         secret: "site-1".to_owned(),
         key: Some("django".to_owned()),
         variable: Some("SECRET_KEY".parse().unwrap()),
@@ -81,7 +81,7 @@ fn every_key_of_azure_reaches_its_place() {
         client_secret_file: Some("/s".into()),
         ca_file: Some("/ca.pem".into()),
     };
-    assert_eq!(found.to_string(), "Azure secret 'Example.vault.azure.cn/site-1'");
+    assert_eq!(found.to_string(), "Azure secret 'example.vault.azure.cn/site-1'");
     assert_eq!(found, Remote::AzureSecret(expected));
 }
 

@@ -114,7 +114,7 @@ pub(super) fn azure_vault(text: &str) -> Form<String> {
     const FORM: &str =
         "expected a vault's name, or its address such as \"https://example.vault.azure.net\"";
     if text.contains("://") {
-        let address = address(text)?;
+        let address = address(text)?.to_ascii_lowercase();
         return if address.starts_with("https://") { Ok(address) } else { Err(FORM) };
     }
     let good = |c: char| c.is_ascii_alphanumeric() || c == '-';

@@ -32,6 +32,8 @@ class Google:
             return answer
         if request.bearer() not in self.tokens.valid:
             raise Answer(401, error(401, "UNAUTHENTICATED"))
+        if request.bearer().startswith("usr.") and request.headers.get("x-goog-user-project") != "example":
+            raise Answer(403, error(403, "PERMISSION_DENIED"))
         return self.manager.handle(request)
 
     def switch(self, what, body):

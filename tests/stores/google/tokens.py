@@ -52,6 +52,7 @@ class Tokens:
                 "client_id": "user-client",
                 "client_secret": "user-secret-7f3a",
                 "refresh_token": "user-refresh-7f3a",
+                "quota_project_id": "example",
                 "token_uri": f"{secure}/token",
             },
             "external_file": dict(external, credential_source={"file": "/nowhere/token"}),
@@ -89,6 +90,8 @@ class Tokens:
                 raise refused("invalid_client", 401)
             if form.get("refresh_token") != "user-refresh-7f3a":
                 raise refused("invalid_grant")
+            # Who asks as a user says whose quota is used up.
+            return 200, {"access_token": self.made("usr."), "expires_in": 3599, "token_type": "Bearer"}, {}
         else:
             raise refused("unsupported_grant_type")
         return 200, {"access_token": self.made(), "expires_in": 3599, "token_type": "Bearer"}, {}

@@ -2,7 +2,7 @@ use keybearer::helper::{Credential, Failure, Kind, SourceRequest};
 use keybearer::secrets::Secret;
 use reqwest::Url;
 
-use super::account::Account;
+use super::account::{Account, Credentials};
 use super::{external, jwt, metadata};
 use crate::rest::{Ask, Client, Reply, host};
 
@@ -20,13 +20,28 @@ const CODES: &[&str] = &[
     "access_denied",
 ];
 
-/// What the store is asked with, for the credentials that keybearer has found; without any, that of the
+/// What the store is asked with.
+pub struct Access {
+    pub token: Secret,
+    pub quota_project: Option<String>,
+}
+
+/// For the credentials that keybearer has found; without any, that of the
 /// machine.
-pub async fn token(client: &Client, source: &SourceRequest) -> Result<Secret, Failure> {
+pub async fn open(client: &Client, source: &SourceRequest) -> Result<Access, Failure> {
     let Some(credentials) = source.credential(Credential::CredentialsFile) else {
-        return metadata::token(client).await;
+        return Ok(Access { token: metadata::token(client).await?, quota_project: None });
     };
-    match Account::read(client, credentials.expose())? {
+    let Credentials { account, quota_project } = Credentials::read(client, credentials.expose())?;
+    Ok(Access { token: token(client, source, account).await?, quota_project })
+}
+
+async fn token(
+    client: &Client,
+    source: &SourceRequest,
+    account: Account,
+) -> Result<Secret, Failure> {
+    match account {
         Account::Service { email, key_id, key, tokens } => {
             let assertion = jwt::signed(client, &email, key_id.as_deref(), &key, &tokens)?;
             let fields = [

@@ -9,6 +9,12 @@ use crate::rest::{Client, link_local, secure};
 const TOKENS: &str = "https://oauth2.googleapis.com/token";
 
 /// What a credentials file holds.
+pub struct Credentials {
+    pub account: Account,
+    /// The project whose quota the requests use up. Google asks for one where a user's login is used.
+    pub quota_project: Option<String>,
+}
+
 pub enum Account {
     /// A key that signs.
     Service { email: String, key_id: Option<String>, key: Secret, tokens: Url },
@@ -29,27 +35,11 @@ pub struct External {
     pub impersonated: Option<Url>,
 }
 
-impl Account {
-    pub fn read(client: &Client, text: &str) -> Result<Account, Failure> {
+impl Credentials {
+    pub fn read(client: &Client, text: &str) -> Result<Credentials, Failure> {
         let read = Read { client, value: serde_json::from_str(text).unwrap_or_default() };
-        match read.value["type"].as_str() {
-            Some("service_account") => Ok(Account::Service {
-                email: read.text("client_email")?,
-                key_id: read.text("private_key_id").ok(),
-                key: Secret::new(read.text("private_key")?),
-                tokens: read.url("token_uri", Some(TOKENS))?,
-            }),
-            Some("authorized_user") => Ok(Account::User {
-                client_id: read.text("client_id")?,
-                client_secret: Secret::new(read.text("client_secret")?),
-                refresh_token: Secret::new(read.text("refresh_token")?),
-                tokens: read.url("token_uri", Some(TOKENS))?,
-            }),
-            Some("external_account") => read.external().map(Box::new).map(Account::External),
-            _ => Err(client.wrong(
-                "its credentials are of no type that is read; give a service_account, authorized_user or external_account",
-            )),
-        }
+        let quota_project = read.text("quota_project_id").ok();
+        Ok(Credentials { account: read.account()?, quota_project })
     }
 }
 
@@ -59,6 +49,27 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
+    fn account(&self) -> Result<Account, Failure> {
+        match self.value["type"].as_str() {
+            Some("service_account") => Ok(Account::Service {
+                email: self.text("client_email")?,
+                key_id: self.text("private_key_id").ok(),
+                key: Secret::new(self.text("private_key")?),
+                tokens: self.url("token_uri", Some(TOKENS))?,
+            }),
+            Some("authorized_user") => Ok(Account::User {
+                client_id: self.text("client_id")?,
+                client_secret: Secret::new(self.text("client_secret")?),
+                refresh_token: Secret::new(self.text("refresh_token")?),
+                tokens: self.url("token_uri", Some(TOKENS))?,
+            }),
+            Some("external_account") => self.external().map(Box::new).map(Account::External),
+            _ => Err(self.client.wrong(
+                "its credentials are of no type that is read; give a service_account, authorized_user or external_account",
+            )),
+        }
+    }
+
     fn text(&self, name: &str) -> Result<String, Failure> {
         match self.value[name].as_str() {
             Some(text) if !text.is_empty() => Ok(text.to_owned()),

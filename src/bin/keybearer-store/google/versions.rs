@@ -6,7 +6,7 @@ use keybearer::secrets::Secret;
 use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
 
-use super::access;
+use super::access::{self, Access};
 use super::crc32c::crc32c;
 use crate::deadline::Deadline;
 use crate::rest::{Ask, Client, Reply, host, secure};
@@ -18,7 +18,7 @@ const ENDPOINT: &str = "https://secretmanager.googleapis.com";
 pub struct Versions<'a> {
     asked: &'a GoogleSecret,
     pub client: Client,
-    token: Secret,
+    access: Access,
     base: Url,
 }
 
@@ -61,8 +61,8 @@ impl<'a> Versions<'a> {
         let client = Client::new(source, deadline)?;
         let base = secure(asked.endpoint.as_deref().unwrap_or(ENDPOINT))
             .ok_or_else(|| client.wrong("its endpoint is no address of https"))?;
-        let token = access::token(&client, source).await?;
-        Ok(Versions { asked, client, token, base })
+        let access = access::open(&client, source).await?;
+        Ok(Versions { asked, client, access, base })
     }
 
     /// `latest` may lag behind what was just written, a number does not: so one looks further, number by
@@ -215,7 +215,7 @@ impl<'a> Versions<'a> {
         });
         let mut url = self.url(&[]);
         url.set_path(&format!("{}:addVersion", url.path()));
-        let ask = Ask::json(Method::POST, url, &json!({ "payload": payload })).bearer(&self.token);
+        let ask = self.signed(Ask::json(Method::POST, url, &json!({ "payload": payload })));
         let reply = self.client.send_once(&ask).await?;
         match reply.status {
             200..300 => match name_of(&reply.json()) {
@@ -228,7 +228,7 @@ impl<'a> Versions<'a> {
 
     pub async fn disable(&self, number: u64) -> Result<(), Failure> {
         let url = self.url(&["versions", &format!("{number}:disable")]);
-        let ask = Ask::json(Method::POST, url, &json!({})).bearer(&self.token);
+        let ask = self.signed(Ask::json(Method::POST, url, &json!({})));
         let reply = self.client.send(&ask).await?;
         match reply.is_good() {
             true => Ok(()),
@@ -252,7 +252,7 @@ impl<'a> Versions<'a> {
         let mut url = self.url(&[]);
         url.query_pairs_mut().append_pair("updateMask", "annotations");
         let body = json!({ "etag": about.etag, "annotations": about.annotations });
-        let ask = Ask::json(Method::PATCH, url, &body).bearer(&self.token);
+        let ask = self.signed(Ask::json(Method::PATCH, url, &body));
         let reply = self.client.send(&ask).await?;
         match (reply.status, status_of(&reply)) {
             (200..300, _) => Ok(true),
@@ -271,7 +271,15 @@ impl<'a> Versions<'a> {
     }
 
     fn get_at(&self, below: &[&str]) -> Ask {
-        Ask::get(self.url(below)).bearer(&self.token)
+        self.signed(Ask::get(self.url(below)))
+    }
+
+    fn signed(&self, ask: Ask) -> Ask {
+        let ask = ask.bearer(&self.access.token);
+        match &self.access.quota_project {
+            Some(project) => ask.header("x-goog-user-project", project),
+            None => ask,
+        }
     }
 
     fn not_understood(&self) -> Failure {

@@ -17,6 +17,9 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// With less time than this, that there was no answer says little.
 const HURRIED: Duration = Duration::from_secs(1);
 
+/// With less time than this nobody is asked again: what is known has to be said in time.
+const TOO_LATE: Duration = Duration::from_millis(300);
+
 /// The largest secret of any of these stores has 64 KiB, and a page of versions little more.
 const LARGEST: usize = 1024 * 1024;
 
@@ -87,12 +90,16 @@ impl Client {
 
     /// The last attempt has next to no time: then the one before knows better what is wrong.
     async fn attempt(&self, ask: &Ask) -> Result<Reply, Failure> {
-        let hurried = self.deadline.left() < HURRIED;
+        let left = self.deadline.left();
+        let before = self.told.take();
+        if let Some(message) = before.as_ref().filter(|_| left < TOO_LATE) {
+            return Err(Failure::new(Kind::Unreachable, message));
+        }
         let result = self.send_once(ask).await;
         if let Err(failure) = &result
             && failure.kind == Kind::Unreachable
         {
-            let before = self.told.take().filter(|_| hurried);
+            let before = before.filter(|_| left < HURRIED);
             let message = before.unwrap_or_else(|| failure.message.clone());
             self.told.replace(Some(message.clone()));
             return Err(Failure::new(Kind::Unreachable, message));
