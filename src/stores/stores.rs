@@ -184,7 +184,7 @@ impl Stores {
                 Err(failure) => failures.push((*origin, failure)),
             }
         }
-        let stale = self.from_cache(&mut asked, failures);
+        let stale = self.fill_from_cache(&mut asked, failures);
         let result = stale.map(|stale| {
             self.stale.borrow_mut().fetched = stale;
             asked
