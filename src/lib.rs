@@ -16,7 +16,8 @@
 //!
 //! Local sources are read here. Stores are asked by the other executable, keybearer-store
 //! (src/bin/keybearer-store/), a process without privileges for each job: `stores` remembers what must
-//! survive between two of them, `helper` starts one and holds what both say to each other. This library
+//! survive between two of them, `helper` starts one and holds what both say to each other. Commands that
+//! print secrets (`tools`) are processes of the same kind, of the operator's own. This library
 //! links no network code, and what a helper answers is validated like any other source.
 
 // `unsafe` is denied for the whole crate (Cargo.toml); `sys` alone is excepted.

@@ -64,6 +64,8 @@ impl Status {
             let last = fields.maybe_object("last", LastHandOver::read)?;
             Ok((count("ok", fields)?, count("failed", fields)?, last))
         })?;
+        // Said once more of each source.
+        fields.maybe::<Moment>("stale-since", word)?;
         Ok(Status {
             name: fields.get("name", text)?,
             pid: fields.get("pid", pid)?,

@@ -42,7 +42,7 @@ pub(super) fn status() -> Status {
                 source: "'/etc/a.env'".to_owned(),
                 version: Some("17".to_owned()),
                 lease_until: Some(at(1_795_248_261)),
-                stale_since: None,
+                stale_since: Some(Moment::from_unix(1_795_246_000)),
                 env_file: Some("/etc/a.env".to_owned()),
             },
             SourceStatus {
@@ -181,7 +181,7 @@ fn what_the_status_is_called() {
     assert_eq!(
         names.join(" "),
         "addresses config document document-key fetch-failed fetched generation hand-overs key \
-         keybearer name pid pids restarts schema since sources started state strategy version"
+         keybearer name pid pids restarts schema since sources stale-since started state strategy version"
     );
     // Nothing goes missing because there is none of it.
     assert_eq!(bare_status().json().as_object().unwrap().len(), names.len());

@@ -73,7 +73,7 @@ impl Stores {
     }
 
     /// Fills in what came to nothing because a store is away. All of it, or none.
-    pub(super) fn from_cache(
+    pub(super) fn fill_from_cache(
         &self,
         asked: &mut Asked,
         failures: Vec<(usize, Failure)>,

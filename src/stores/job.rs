@@ -23,7 +23,7 @@ pub struct Job {
 pub(super) enum Place {
     Helper,
     Run(Box<Run>),
-    Known(Result<Got, Failure>),
+    Known(Box<Result<Got, Failure>>),
 }
 
 impl Job {
@@ -58,7 +58,7 @@ impl Job {
             if let Place::Run(run) = place
                 && let Some(result) = run.advance(now)
             {
-                *place = Place::Known(result);
+                *place = Place::Known(Box::new(result));
             }
         }
         let is_over = self.helper.is_none() && self.runs().next().is_none();
@@ -119,7 +119,7 @@ impl Job {
         };
         // One too few is noticed by whoever counts them.
         let results = places.into_iter().filter_map(|place| match place {
-            Place::Known(result) => Some(result),
+            Place::Known(result) => Some(*result),
             Place::Helper | Place::Run(_) => told.next(),
         });
         Ok(Answer::Fetched(results.collect()))

@@ -152,7 +152,7 @@ impl Stores {
         let places = tools.into_iter().map(|tool| match tool.map(Tool::start) {
             None => Place::Helper,
             Some(Ok(run)) => Place::Run(Box::new(run)),
-            Some(Err(failure)) => Place::Known(Err(failure)),
+            Some(Err(failure)) => Place::Known(Box::new(Err(failure))),
         });
         Ok(Job::new(helper, places.collect()))
     }
@@ -184,7 +184,7 @@ impl Stores {
                 Err(failure) => failures.push((*origin, self.noted(*origin, failure))),
             }
         }
-        let stale = self.from_cache(&mut asked, failures);
+        let stale = self.fill_from_cache(&mut asked, failures);
         let result = stale.map(|stale| {
             self.stale.borrow_mut().fetched = stale;
             asked

@@ -223,7 +223,7 @@ fn a_config_file_that_is_wrong() {
         (
             "[[source]]\ntype = \"env-fiel\"\n",
             "2:8",
-            "'type' in [[source]]: expected \"env-file\", \"directory\", \"systemd-credentials\", \"environment\", \"aws-secrets-manager\", \"aws-parameter-store\", \"vault\", \"google-secret-manager\" or \"azure-key-vault\"; did you mean \"env-file\"?",
+            "'type' in [[source]]: expected \"env-file\", \"directory\", \"systemd-credentials\", \"environment\", \"aws-secrets-manager\", \"aws-parameter-store\", \"vault\", \"google-secret-manager\", \"azure-key-vault\" or \"command\"; did you mean \"env-file\"?",
         ),
         (
             "[[source]]\ntype = \"vault\"\n",

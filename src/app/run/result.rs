@@ -13,10 +13,10 @@ impl Site<'_> {
         let is_first = self.round.askers.is_empty();
         let done = matches!(end, RoundEnd::HandedOver | RoundEnd::Unchanged);
         if done {
-            if let Some(stores) = &self.prepared.stores {
-                if stores.taken_over() {
-                    log::info("the stores answer again, and what runs is what they have");
-                }
+            if let Some(stores) = &self.prepared.stores
+                && stores.taken_over()
+            {
+                log::info("the stores answer again, and what runs is what they have");
             }
             self.carried = std::mem::take(&mut self.round.carried);
             self.store_carried();

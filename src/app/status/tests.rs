@@ -140,6 +140,19 @@ fn ages() {
 }
 
 #[test]
+fn what_is_stale_is_said_at_once() {
+    let mut stale = status();
+    stale.sources[0].stale_since = Some(at(999_000));
+    let said = text(&stale, now());
+    let lines: Vec<&str> = said.lines().skip(2).take(1).collect();
+    assert_eq!(lines, ["STALE        since 2026-11-21T07:17:41Z (16m 40s ago): a store is away"]);
+    assert!(said.contains(
+        "\nsource       '/etc/a.env', version 17, lease until 2026-11-21T08:04:21Z, STALE since 2026-11-21T07:17:41Z\n"
+    ));
+    assert!(metrics(&stale, now()).contains("keybearer_stale{instance=\"example\"} 1\n"));
+}
+
+#[test]
 fn everything_for_prometheus() {
     assert_eq!(
         metrics(&status(), now()),
@@ -169,6 +182,9 @@ keybearer_key_fallbacks{instance=\"example\"} 2
 # UNIT keybearer_fetch_age_seconds seconds
 # HELP keybearer_fetch_age_seconds How long ago the secrets were read.
 keybearer_fetch_age_seconds{instance=\"example\"} 120
+# TYPE keybearer_stale gauge
+# HELP keybearer_stale 1 where a store is away and its cache is used.
+keybearer_stale{instance=\"example\"} 0
 # TYPE keybearer_restarts counter
 # HELP keybearer_restarts Hand-overs in which the server was down in between.
 keybearer_restarts_total{instance=\"example\"} 2
