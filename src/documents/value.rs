@@ -47,14 +47,14 @@ impl<'a> ValuePlace<'a> {
     pub fn write(&self, value: &Secret) -> Result<(), Error> {
         let own = self.spec.selection.own_name(self.name);
         match (&self.spec.kind, self.stores) {
-            (SourceKind::EnvFile { path }, _) => into_file(path, own, value),
-            (_, Some(stores)) => self.into_store(stores, own, value),
+            (SourceKind::EnvFile { path }, _) => write_to_file(path, own, value),
+            (_, Some(stores)) => self.write_to_store(stores, own, value),
             // There is no such place.
             (_, None) => Err(Error::Conflict { from: self.spec.kind.to_string() }),
         }
     }
 
-    fn into_store(&self, stores: &Stores, own: &str, value: &Secret) -> Result<(), Error> {
+    fn write_to_store(&self, stores: &Stores, own: &str, value: &Secret) -> Result<(), Error> {
         let conflict = || Error::Conflict { from: self.spec.kind.to_string() };
         let failed = |error: stores::Error| match error.is_conflict() {
             true => conflict(),
@@ -68,7 +68,7 @@ impl<'a> ValuePlace<'a> {
 }
 
 /// The lock is held from before the file is read.
-fn into_file(path: &Path, own: &str, value: &Secret) -> Result<(), Error> {
+fn write_to_file(path: &Path, own: &str, value: &Secret) -> Result<(), Error> {
     let from = quoted(path);
     let unread_back = || Error::NotReadBack { from: from.clone(), name: own.to_owned() };
     let own: Name = own.parse().map_err(|_| unread_back())?;
