@@ -293,7 +293,7 @@ fn another_user_is_refused() {
                   s.connect(sys.argv[1])\n\
                   try: s.send(b'{\"version\":1,\"command\":\"reload\"}\\n')\n\
                   except BrokenPipeError: pass\n\
-                  print(s.makefile().read(), end='')";
+                  print(s.makefile().readline(), end='')";
     use std::os::unix::process::CommandExt;
     let mut python = Command::new("/usr/bin/python3");
     python.args(["-ISc", script]).arg(scratch.socket()).uid(65_534).stdout(Stdio::piped());
