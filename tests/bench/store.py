@@ -1,28 +1,32 @@
 """What keybearer holds while idle, after a fetch over TLS and ten new keys from there; see `run`
 beside it."""
 
+import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
 from process import children_of, is_idle, memory_of, status_of, switches_of
 from report import goal
 
-KEYBEARER, PLACE, WINDOW = sys.argv[1], sys.argv[2], float(sys.argv[3])
+KEYBEARER, WINDOW = sys.argv[1], float(sys.argv[2])
+PLACE = tempfile.mkdtemp()
 KEYS = 10
 IS_ROOT = os.geteuid() == 0
 
 
 def put(server, number):
     """A new key in the store: the next version of the document."""
-    document = {"data": {"SECRET_KEY": f"{number:08x}" * 8, "DATABASE_URL": "sqlite:///db"}}
+    document = {"data": {"SECRET_KEY": hashlib.sha256(bytes([number])).hexdigest(), "DATABASE_URL": "sqlite:///db"}}
     address = f"http://127.0.0.1:{server['plain_port']}/v1/secret/data/example"
-    headers = {"X-Vault-Token": server["root_token"], "Content-Type": "application/json"}
+    headers = {"X-Vault-Token": server["root_token"], "X-Vault-Request": "true"}
     asked = urllib.request.Request(address, json.dumps(document).encode(), headers, method="POST")
     with urllib.request.urlopen(asked) as answer:
         answer.read()
@@ -97,6 +101,7 @@ def status(env, process):
 
 def main():
     """Beside keybearer lies the helper; the server is that of the tests."""
+    os.chmod(PLACE, 0o755)
     os.mkdir(f"{PLACE}/vault")
     os.mkdir(f"{PLACE}/run")
     served = subprocess.Popen(
@@ -108,6 +113,7 @@ def main():
     finally:
         served.kill()
         served.wait()
+        shutil.rmtree(PLACE)
 
 
 main()

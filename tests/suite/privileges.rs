@@ -308,3 +308,44 @@ fn memory_is_locked_where_the_limit_allows() {
     let with = serving(supervised(&bench).env("KEYBEARER_NAME", other));
     assert_eq!(locked(with.pid()) == 0, with.stderr().contains(warning), "{}", with.stderr());
 }
+
+/// Whatever holes the linker leaves between its parts. Its data stays locked.
+#[test]
+fn the_code_of_one_that_rests_is_given_back() {
+    requires_root!();
+    let bench = Bench::new();
+    let running = serving(supervised(&bench));
+    let mut locked = (0, 0);
+    eventually("the program's own code is not locked", || {
+        locked = locked_kilobytes(running.pid());
+        // The ends of its parts, which are no whole pages.
+        locked.0 <= 16
+    });
+    assert!(locked.1 > 0 || running.stderr().contains("cannot lock"), "{locked:?}");
+}
+
+/// Of a program's own file: its code, and what it writes to.
+fn locked_kilobytes(pid: Pid) -> (u64, u64) {
+    let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+    let (mut locked, mut at) = ((0, 0), String::new());
+    for line in smaps.lines() {
+        match line.strip_prefix("Locked:") {
+            Some(size) => {
+                let size: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();
+                match at.as_str() {
+                    "r-xp" => locked.0 += size,
+                    "rw-p" => locked.1 += size,
+                    _ => {}
+                }
+            }
+            None if line.ends_with(program.to_str().unwrap()) => {
+                at = line.split(' ').nth(1).unwrap().to_owned();
+            }
+            // The head of another mapping.
+            None if line.contains('-') && !line.starts_with(char::is_uppercase) => at.clear(),
+            None => {}
+        }
+    }
+    locked
+}
