@@ -210,7 +210,7 @@ fn help_and_version_are_no_failure() {
 
 #[test]
 fn every_shared_option_has_its_variable_and_one_line() {
-    let own = ["json", "full", "due", "now", "dry-run", "blind"];
+    let own = ["json", "full", "value", "due", "now", "dry-run", "blind"];
     for name in ["run", "exec", "check", "rotate"] {
         let command = command();
         let command = command.find_subcommand(name).unwrap();

@@ -145,11 +145,13 @@ impl Selection {
         self.rename.get(site).map_or(site.as_str(), String::as_str)
     }
 
-    /// Whether the site would get the variable, were it there.
+    /// Whether the site would get the variable, were it there, and under no other name.
     pub fn lets_in(&self, site: &Name) -> bool {
-        let prefix = self.prefix.as_deref().unwrap_or("");
-        self.own_name(site).starts_with(prefix)
+        let own = self.own_name(site);
+        let is_others = self.rename.iter().any(|(other, theirs)| other != site && theirs == own);
+        own.starts_with(self.prefix.as_deref().unwrap_or(""))
             && self.only.as_ref().is_none_or(|only| only.contains(site))
+            && !is_others
     }
 }
 

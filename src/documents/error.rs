@@ -29,6 +29,10 @@ pub enum Error {
         "{from}: {name} is not what rotate wrote; restore it, or take it out: the times that old keys may go are lost then"
     )]
     NoRecord { from: String, name: String },
+    #[error(
+        "{from}: a {name} written there would not be read as that alone; give it a name of its own there: rename = {{ {name} = \"...\" }}"
+    )]
+    Misread { from: String, name: Name },
     #[error("{from} gives no variable yet; write a first one into it")]
     Empty { from: String },
     #[error("{from} was changed by something else meanwhile; run it again")]
@@ -75,6 +79,7 @@ impl Error {
             | Error::NoRecord { .. }
             | Error::Duplicate { .. }
             | Error::NoItem { .. }
+            | Error::Misread { .. }
             | Error::Empty { .. } => Exit::Config,
         }
     }

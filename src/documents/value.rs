@@ -2,9 +2,9 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::{SourceKind, SourceSpec};
+use crate::config::{Keys, SourceKind, SourceSpec};
 use crate::files::{self, quoted};
-use crate::helper;
+use crate::helper::{self, Got};
 use crate::secrets::{Name, Secret};
 use crate::sources;
 use crate::sources::env_file::{self, Change, Edit, EditError};
@@ -22,6 +22,7 @@ pub struct ValuePlace<'a> {
     origin: usize,
     /// The site's name for it.
     name: &'a Name,
+    keys: &'a Keys,
     stores: Option<&'a Rc<Stores>>,
 }
 
@@ -31,6 +32,7 @@ impl<'a> ValuePlace<'a> {
         spec: &'a SourceSpec,
         origin: usize,
         name: &'a Name,
+        keys: &'a Keys,
         stores: Option<&'a Rc<Stores>>,
     ) -> Option<ValuePlace<'a>> {
         let is_writable = match &spec.kind {
@@ -38,7 +40,7 @@ impl<'a> ValuePlace<'a> {
             SourceKind::Remote(_) => stores.is_some(),
             _ => false,
         };
-        let place = ValuePlace { spec, origin, name, stores };
+        let place = ValuePlace { spec, origin, name, keys, stores };
         (is_writable && spec.selection.lets_in(name)).then_some(place)
     }
 
@@ -60,10 +62,28 @@ impl<'a> ValuePlace<'a> {
             true => conflict(),
             false => Error::Store(error),
         };
-        let got = stores.read(self.origin).map_err(failed)?;
-        let version = got.version.ok_or_else(conflict)?;
+        let mut got = stores.read(self.origin).map_err(failed)?;
+        let version = got.version.take().ok_or_else(conflict)?;
+        self.refuse_misread(got, own, value)?;
         let change = helper::Change { name: own.to_owned(), value: Some(value.duplicate()) };
         stores.write(self.origin, vec![change], &version).map(drop).map_err(failed)
+    }
+}
+
+impl ValuePlace<'_> {
+    /// What a document's fields are for is not always said by their names: a database's login has its own.
+    fn refuse_misread(&self, mut got: Got, own: &str, value: &Secret) -> Result<(), Error> {
+        let mut wanted = sources::given_by(self.spec, self.keys, &got)?;
+        got.entries.retain(|(name, _)| name != own);
+        got.entries.push((own.to_owned(), value.duplicate()));
+        wanted.insert(self.name.clone(), value.duplicate());
+        match sources::given_by(self.spec, self.keys, &got)? == wanted {
+            true => Ok(()),
+            false => {
+                let from = self.spec.kind.to_string();
+                Err(Error::Misread { from, name: self.name.clone() })
+            }
+        }
     }
 }
 

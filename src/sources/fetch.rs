@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use crate::config::{Engine, KeyNames, Keys, Remote, SourceKind, SourceSpec};
 use crate::files::{self, Rule, quoted};
+use crate::helper::Got;
+use crate::secrets::{Name, Secret};
 use crate::stores::Asked;
 
 use super::gathered::Gathered;
@@ -53,6 +55,18 @@ pub fn fetch(
         }
     }
     Ok(fetched)
+}
+
+/// What one store gives the site, where it holds this.
+pub fn given_by(
+    spec: &SourceSpec,
+    keys: &Keys,
+    got: &Got,
+) -> Result<BTreeMap<Name, Secret>, Error> {
+    let keys = KeyNames::candidates(keys);
+    let picks = Picks { selection: &spec.selection, keys: &keys };
+    let gathered = remote::gather(&Rc::from(spec.kind.to_string()), got, picks, false)?;
+    Ok(gathered.values.into_iter().collect())
 }
 
 /// What is not read from a file.

@@ -15,5 +15,5 @@ mod remote;
 mod selection;
 
 pub use error::Error;
-pub use fetch::fetch;
+pub use fetch::{fetch, given_by};
 pub use fetched::{Earlier, Entry, Fetched};

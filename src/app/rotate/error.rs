@@ -45,6 +45,10 @@ pub enum Error {
         "{name} comes from {from}, where keybearer cannot write it so that it is read back; keep it in an env file or a store, and see prefix, only and rename there"
     )]
     NotWritable { name: Name, from: String },
+    #[error(
+        "{error}\nwhether a new {name} was written is not known; where it was, take it over: keybearer reload"
+    )]
+    Unanswered { name: Name, error: String },
     #[error("no source could hold {name}; give an env file or a store that lets it in")]
     NowhereToWrite { name: Name },
     #[error(
@@ -109,6 +113,7 @@ impl Error {
             | Error::NotGenerated { .. }
             | Error::NotWritable { .. }
             | Error::NowhereToWrite { .. } => Exit::Config.code(),
+            Error::Unanswered { .. } => Exit::Unreachable.code(),
             Error::OtherKey { .. }
             | Error::NotDue { .. }
             | Error::NeverDue { .. }

@@ -19,6 +19,7 @@ use crate::cli::RotateOptions;
 use crate::config::{Hosts, KeyNames, Settings, SourceKind, SourceSpec};
 use crate::control::{Outcome, RoundResult, State};
 use crate::documents::{self, ValuePlace};
+use crate::exit::Exit;
 use crate::instance::{self, Running};
 use crate::log;
 use crate::schema::Schema;
@@ -45,7 +46,7 @@ pub(super) fn rotate(
     let mut fetched = fetch::fetched(&settings, inherited, stores.as_deref())?;
     let (origin, spec) = source(name, &fetched, &settings)?;
     let from = spec.kind.to_string();
-    let place = ValuePlace::of(spec, origin, name, stores.as_ref())
+    let place = ValuePlace::of(spec, origin, name, &settings.keys, stores.as_ref())
         .ok_or_else(|| Refused::NotWritable { name: name.clone(), from: from.clone() })?;
     let value = generate_of(length)?;
     // With the new value all of it must be what a site may be started with.
@@ -61,7 +62,7 @@ pub(super) fn rotate(
         return Err(Error::Interrupted(signal));
     }
     let begun = Instant::now();
-    write(&place, &value, &from)?;
+    write(&place, name, &value, &from)?;
     drop(value);
     say(&format!("wrote a new {name} to {from}"));
     let adopted = adopt(name, spec, inherited, interrupt);
@@ -114,10 +115,14 @@ fn source<'a>(
         .ok_or_else(|| Refused::NowhereToWrite { name: name.clone() })
 }
 
-fn write(place: &ValuePlace<'_>, value: &Secret, from: &str) -> Result<(), Error> {
+fn write(place: &ValuePlace<'_>, name: &Name, value: &Secret, from: &str) -> Result<(), Error> {
     place.write(value).map_err(|error| match error {
         documents::Error::Conflict { .. } => {
             Refused::Changed { place: from.to_owned(), written: "nothing was written" }.into()
+        }
+        // Its answer may be what was lost.
+        documents::Error::Store(error) if error.exit() == Exit::Unreachable => {
+            Refused::Unanswered { name: name.clone(), error: error.to_string() }.into()
         }
         error => error.into(),
     })

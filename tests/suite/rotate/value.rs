@@ -151,6 +151,15 @@ fn what_cannot_be_made_or_written() {
         78,
         "no source could hold STAGING_PASSWORD; give an env file or a store that lets it in",
     );
+    // Something else is read from there.
+    let shared = format!("{file}rename = {{ OTHER = \"STAGING_PASSWORD\" }}\n");
+    refused(
+        &host,
+        &shared,
+        NAME,
+        78,
+        "no source could hold STAGING_PASSWORD; give an env file or a store that lets it in",
+    );
     let twice = format!("SECRET_KEY={KEY}\n{NAME}={OLD}\n{NAME}={OLD}\n");
     host.bench.env_file(&twice);
     let lines = "'{dir}/site.env': STAGING_PASSWORD is on lines 2 and 3; only the last counts: take the others out";

@@ -14,6 +14,7 @@ for_each_store!(
     a_carried_key_is_not_written_unasked,
     what_else_is_in_the_document_stays,
     a_generated_value,
+    a_value_that_would_be_misread,
 );
 
 fn rotate(bench: &Bench, store: &Store<'_>, words: &[&str]) {
@@ -95,6 +96,25 @@ fn a_generated_value(bench: &Bench, store: &Store<'_>) {
     assert!(outcome.stdout.ends_with("\nother hosts have the old one until they look again\n"));
     assert_eq!(proc::environ(running.child_pid())["STAGING_PASSWORD"], new);
     ends(running, &[KEY, &new, old]);
+}
+
+/// In the login of a database the password has another name.
+fn a_value_that_would_be_misread(bench: &Bench, store: &Store<'_>) {
+    let login =
+        [("username", "site"), ("password", "theirs"), ("host", "db"), ("engine", "postgres")];
+    store.seed(&[&login[..], &[("SECRET_KEY", KEY)]].concat());
+    let schema =
+        "unlisted = \"pass\"\n[DB_PASSWORD]\ntype = \"string\"\ngenerate = { length = 24 }\n";
+    bench.file("schema.toml", schema, 0o644);
+    super::configured(bench, store, "", "");
+    let before = store.document();
+    let schema = bench.path("schema.toml").display().to_string();
+    let words = ["rotate", "--schema", &schema, "--value", "DB_PASSWORD"];
+    let outcome = keybearer(bench, store, &words).run().expect_code(78);
+    outcome.expect_stderr_contains(
+        "a DB_PASSWORD written there would not be read as that alone; give it a name of its own there: rename = { DB_PASSWORD = \"...\" }",
+    );
+    assert_eq!(store.document(), before);
 }
 
 /// One of them does it, and the other finds it done or is refused: one key, and none lost.
