@@ -70,7 +70,7 @@ def look(server):
     }
     put(server, 1)
     command = [KEYBEARER, "run", "--quiet", "--config", config(server)]
-    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait_for_ready(notify)
     for number in range(2, KEYS + 2):
         put(server, number)
