@@ -19,7 +19,7 @@ fn serving(bench: &Bench, secrets: &str) -> Running {
 }
 
 /// How often the text is in what the process can write to: heap, stack, data.
-fn copies(process: Pid, text: &str) -> usize {
+pub fn copies(process: Pid, text: &str) -> usize {
     let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
     let memory = File::open(format!("/proc/{process}/mem")).unwrap();
     let mut found = 0;

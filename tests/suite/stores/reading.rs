@@ -3,7 +3,8 @@
 use nix::sys::signal::Signal;
 
 use super::{Store, ends, for_each_store, keybearer, serving, status};
-use crate::harness::{Bench, KEY, eventually, key, proc};
+use crate::harness::{Bench, KEY, eventually, key, proc, requires_root_tests};
+use crate::memory::copies;
 
 for_each_store!(
     the_key_comes_from_the_store_and_the_credentials_stay_outside,
@@ -13,6 +14,7 @@ for_each_store!(
     a_version_that_came_to_nothing_is_tried_again,
     the_history_gives_fallbacks,
     a_document_may_call_things_otherwise,
+    a_secret_is_in_memory_as_often_as_it_must_be,
 );
 
 fn the_key_comes_from_the_store_and_the_credentials_stay_outside(bench: &Bench, store: &Store<'_>) {
@@ -29,6 +31,21 @@ fn the_key_comes_from_the_store_and_the_credentials_stay_outside(bench: &Bench, 
     let source = &status(bench)["sources"][0];
     assert!(!source["version"].as_str().unwrap().is_empty(), "{source}");
     ends(running, &[KEY]);
+}
+
+/// Once, for what runs; and not at all when it runs no more.
+fn a_secret_is_in_memory_as_often_as_it_must_be(bench: &Bench, store: &Store<'_>) {
+    requires_root_tests!();
+    let [first, second] = ["canary-of-the-first-fetch", "canary-of-the-second"];
+    store.seed(&[("SECRET_KEY", KEY), ("EMAIL_HOST_PASSWORD", first)]);
+    let running = serving(bench, store, "", "");
+    eventually("it is there once", || copies(running.pid(), first) == 1);
+    store.put(&[("SECRET_KEY", KEY), ("EMAIL_HOST_PASSWORD", second)]);
+    bench.keybearer(["reload", bench.name()]).run().expect_code(0);
+    eventually("the one before is gone", || {
+        (copies(running.pid(), first), copies(running.pid(), second)) == (0, 1)
+    });
+    ends(running, &[KEY, first, second]);
 }
 
 fn exec_and_check_ask_it_too(bench: &Bench, store: &Store<'_>) {
