@@ -3,7 +3,8 @@ use keybearer::secrets::Secret;
 
 use super::cloud::Cloud;
 use super::login::variable;
-use crate::rest::{Ask, Client, host, link_local};
+use crate::rest::{Ask, Client, Reply, host, near};
+use crate::retry;
 
 /// The instance metadata service of every virtual machine.
 const METADATA: &str = "http://169.254.169.254";
@@ -18,18 +19,19 @@ pub async fn token(
     cloud: &Cloud,
     used: &mut Vec<String>,
 ) -> Result<Secret, Failure> {
-    let (mut url, version, ask) = match (variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER"))
-    {
-        (Some(endpoint), Some(header)) => {
+    let app_service = variable("IDENTITY_ENDPOINT").zip(variable("IDENTITY_HEADER"));
+    let is_the_machines = app_service.is_none();
+    let (mut url, version, ask) = match app_service {
+        Some((endpoint, header)) => {
             used.push("IDENTITY_HEADER".to_owned());
-            let url = link_local(&endpoint)
+            let url = near(&endpoint)
                 .ok_or_else(|| client.wrong("IDENTITY_ENDPOINT is no address on this machine"))?;
             let ask = Ask::get(url.clone()).header("X-IDENTITY-HEADER", &header);
             (url, "2019-08-01", ask)
         }
-        _ => {
+        None => {
             let given = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
-            let mut url = link_local(given.as_deref().unwrap_or(METADATA)).ok_or_else(|| {
+            let mut url = near(given.as_deref().unwrap_or(METADATA)).ok_or_else(|| {
                 client.wrong("AZURE_POD_IDENTITY_AUTHORITY_HOST is no address on this machine")
             })?;
             url.set_path("/metadata/identity/oauth2/token");
@@ -42,10 +44,8 @@ pub async fn token(
     if let Some(client_id) = client_id {
         url.query_pairs_mut().append_pair("client_id", client_id);
     }
-    let reply = client.send(&Ask { url: url.clone(), ..ask }).await.map_err(|failure| Failure {
-        message: format!("{}; {MEND}", failure.message),
-        ..failure
-    })?;
+    let ask = Ask { url: url.clone(), ..ask };
+    let reply = retry::until(client.deadline, || answer(client, &ask, is_the_machines)).await?;
     match reply.secret("/access_token") {
         Some(token) if reply.is_good() => Ok(token),
         _ if reply.is_good() => Err(client.not_understood(&url, "a managed identity's endpoint")),
@@ -60,5 +60,24 @@ pub async fn token(
                 format!("{} gives no access token (HTTP {}); {mend}", host(&url), reply.status);
             Err(client.failure(Kind::Refused, text))
         }
+    }
+}
+
+/// The machine's service says 404 and 410 while it is updated, for a minute or so, and wants to be asked again:
+/// https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+async fn answer(client: &Client, ask: &Ask, is_the_machines: bool) -> Result<Reply, Failure> {
+    let reply = client.send(ask).await.map_err(|failure| Failure {
+        message: format!("{}; {MEND}", failure.message),
+        ..failure
+    })?;
+    match reply.status {
+        status @ (404 | 410) if is_the_machines => {
+            let text = format!(
+                "{} gives no access token (HTTP {status}), as while it is updated; try again in a minute",
+                host(&ask.url)
+            );
+            Err(client.failure(Kind::Unreachable, text))
+        }
+        _ => Ok(reply),
     }
 }
