@@ -14,6 +14,12 @@ use crate::retry;
 
 const ENDPOINT: &str = "https://secretmanager.googleapis.com";
 
+/// Without it Google gives thousands at once, which is more than is read of one answer.
+const PAGE: &str = "100";
+
+/// A server that always names one more is none.
+const MOST_PAGES: usize = 200;
+
 /// One secret, and the calls that are made about it.
 pub struct Versions<'a> {
     asked: &'a GoogleSecret,
@@ -179,9 +185,10 @@ impl<'a> Versions<'a> {
     ) -> Result<Option<Vec<u64>>, Failure> {
         let mut numbers = Vec::new();
         let mut page = String::new();
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut ask = self.get_at(&["versions"]);
             ask.url.query_pairs_mut().append_pair("filter", "state:ENABLED");
+            ask.url.query_pairs_mut().append_pair("pageSize", PAGE);
             if !page.is_empty() {
                 ask.url.query_pairs_mut().append_pair("pageToken", &page);
             }
@@ -204,6 +211,7 @@ impl<'a> Versions<'a> {
             }
             page = next.to_owned();
         }
+        Err(self.client.wrong("the list of its versions has no end"))
     }
 
     /// A new version, and its number. One try: every call makes another one.

@@ -59,6 +59,20 @@ impl Client {
         self.failure(Kind::Conflict, text)
     }
 
+    /// After a write without an answer.
+    pub fn unclear(&self) -> Failure {
+        let text = "somebody else has written it meanwhile, and it is not known whether this write was made; look at its newest versions";
+        self.failure(Kind::Conflict, text)
+    }
+
+    /// Which of the two was made from which is not known, so neither is touched.
+    pub fn both(&self, theirs: &str, ours: &str) -> Failure {
+        let text = format!(
+            "somebody else wrote version {theirs} at the same moment as version {ours} was written here; look at both, and write what is right"
+        );
+        self.failure(Kind::Conflict, text)
+    }
+
     pub fn not_understood(&self, url: &Url, store: &str) -> Failure {
         self.wrong(format!("{} does not answer as {store} does; check the address", host(url)))
     }
