@@ -31,9 +31,9 @@ impl<'a> KeyVault<'a> {
         source: &SourceRequest,
         deadline: Deadline,
     ) -> Result<KeyVault<'a>, Failure> {
-        let client = Client::new(source, deadline)?;
-        let base = secure(&asked.address())
-            .ok_or_else(|| client.wrong("its vault is no address of https"))?;
+        let base = secure(&asked.address());
+        let client = Client::new(source, base.as_ref(), deadline)?;
+        let base = base.ok_or_else(|| client.wrong("its vault is no address of https"))?;
         let cloud = Cloud::of(base.host_str().unwrap_or_default());
         let mut used = Vec::new();
         let token = login::token(&client, asked, source, cloud, &mut used).await?;

@@ -64,9 +64,9 @@ impl<'a> Versions<'a> {
         source: &SourceRequest,
         deadline: Deadline,
     ) -> Result<Versions<'a>, Failure> {
-        let client = Client::new(source, deadline)?;
-        let base = secure(asked.endpoint.as_deref().unwrap_or(ENDPOINT))
-            .ok_or_else(|| client.wrong("its endpoint is no address of https"))?;
+        let base = secure(asked.endpoint.as_deref().unwrap_or(ENDPOINT));
+        let client = Client::new(source, base.as_ref(), deadline)?;
+        let base = base.ok_or_else(|| client.wrong("its endpoint is no address of https"))?;
         let access = access::open(&client, source).await?;
         Ok(Versions { asked, client, access, base })
     }
