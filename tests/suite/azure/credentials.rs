@@ -98,20 +98,20 @@ fn the_machines_identity() {
     azure.0.fault("/metadata/identity", 400, &json!({}));
     let line = "{plain} gives no access token (HTTP 400); assign a managed identity to the machine, or name one of several by 'client-id'";
     azure.fails(fetch(only(), &metadata), Kind::Refused, line);
+    let mend = "without a client secret and AZURE_FEDERATED_TOKEN_FILE the machine's managed identity is asked for there";
     // So it answers while it is updated, and wants to be asked again.
     for status in [404, 410] {
         azure.0.fault("/metadata/identity", status, &json!({ "times": 2 }));
         assert!(fetch(only(), &metadata).is_ok(), "{status}");
         azure.0.fault("/metadata/identity", status, &json!({}));
         let line = format!(
-            "{{plain}} gives no access token (HTTP {status}), as while it is updated; try again in a minute"
+            "{{plain}} gives no access token (HTTP {status}), as while it is updated; try again in a minute; {mend}"
         );
         azure.fails(fetch(only(), &metadata), Kind::Unreachable, &line);
     }
     azure.0.no_fault();
 
     let nobody = format!("http://127.0.0.1:{}", free_port());
-    let mend = "without a client secret and AZURE_FEDERATED_TOKEN_FILE the machine's managed identity is asked for there";
     let line = format!("cannot connect to {nobody}: connection refused; {mend}");
     let result = fetch(source(), &[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &nobody)]);
     azure.fails(result, Kind::Unreachable, &line);

@@ -4,7 +4,6 @@ use keybearer::secrets::Secret;
 use super::cloud::Cloud;
 use super::login::variable;
 use crate::rest::{Ask, Client, Reply, host, near};
-use crate::retry;
 
 /// The instance metadata service of every virtual machine.
 const METADATA: &str = "http://169.254.169.254";
@@ -45,7 +44,20 @@ pub async fn token(
         url.query_pairs_mut().append_pair("client_id", client_id);
     }
     let ask = Ask { url: url.clone(), ..ask };
-    let reply = retry::until(client.deadline, || answer(client, &ask, is_the_machines)).await?;
+    // The machine's service says 404 and 410 while it is updated, for a minute or so, and wants to be asked again:
+    // https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+    let busy = |reply: &Reply| {
+        let status =
+            Some(reply.status).filter(|status| is_the_machines && [404, 410].contains(status))?;
+        Some(format!(
+            "{} gives no access token (HTTP {status}), as while it is updated; try again in a minute",
+            host(&url)
+        ))
+    };
+    let reply = client.send_while(&ask, busy).await.map_err(|failure| Failure {
+        message: format!("{}; {MEND}", failure.message),
+        ..failure
+    })?;
     match reply.secret("/access_token") {
         Some(token) if reply.is_good() => Ok(token),
         _ if reply.is_good() => Err(client.not_understood(&url, "a managed identity's endpoint")),
@@ -60,24 +72,5 @@ pub async fn token(
                 format!("{} gives no access token (HTTP {}); {mend}", host(&url), reply.status);
             Err(client.failure(Kind::Refused, text))
         }
-    }
-}
-
-/// The machine's service says 404 and 410 while it is updated, for a minute or so, and wants to be asked again:
-/// https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
-async fn answer(client: &Client, ask: &Ask, is_the_machines: bool) -> Result<Reply, Failure> {
-    let reply = client.send(ask).await.map_err(|failure| Failure {
-        message: format!("{}; {MEND}", failure.message),
-        ..failure
-    })?;
-    match reply.status {
-        status @ (404 | 410) if is_the_machines => {
-            let text = format!(
-                "{} gives no access token (HTTP {status}), as while it is updated; try again in a minute",
-                host(&ask.url)
-            );
-            Err(client.failure(Kind::Unreachable, text))
-        }
-        _ => Ok(reply),
     }
 }

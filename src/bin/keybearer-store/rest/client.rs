@@ -97,8 +97,17 @@ impl Client {
     /// The answer, whatever the store thinks of the request; an Err where it could not be had, or where it
     /// is of no use. Asked again while that may help and there is time.
     pub async fn send(&self, ask: &Ask) -> Result<Reply, Failure> {
+        self.send_while(ask, |_| None).await
+    }
+
+    /// The same, and asked again for answers that are of use later only: `busy` says why.
+    pub async fn send_while(
+        &self,
+        ask: &Ask,
+        busy: impl Fn(&Reply) -> Option<String>,
+    ) -> Result<Reply, Failure> {
         self.told.take();
-        retry::until(self.deadline, || self.attempt(ask)).await
+        retry::until(self.deadline, || self.attempt(ask, &busy)).await
     }
 
     /// The same without another try: for what would be done twice.
@@ -120,13 +129,20 @@ impl Client {
     }
 
     /// The last attempt has next to no time: then the one before knows better what is wrong.
-    async fn attempt(&self, ask: &Ask) -> Result<Reply, Failure> {
+    async fn attempt(
+        &self,
+        ask: &Ask,
+        busy: impl Fn(&Reply) -> Option<String>,
+    ) -> Result<Reply, Failure> {
         let left = self.deadline.left();
         let before = self.told.take();
         if let Some(message) = before.as_ref().filter(|_| left < TOO_LATE) {
             return Err(Failure::new(Kind::Unreachable, message));
         }
-        let result = self.send_once(ask).await;
+        let result = self.send_once(ask).await.and_then(|reply| match busy(&reply) {
+            Some(text) => Err(self.failure(Kind::Unreachable, text)),
+            None => Ok(reply),
+        });
         if let Err(failure) = &result
             && failure.kind == Kind::Unreachable
         {
