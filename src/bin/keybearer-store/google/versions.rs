@@ -5,12 +5,12 @@ use keybearer::helper::{Failure, Kind, SourceRequest};
 use keybearer::secrets::Secret;
 use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::access::{self, Access};
 use super::crc32c::crc32c;
 use crate::deadline::Deadline;
 use crate::rest::{Ask, Client, Reply, host, secure};
-use crate::retry;
 
 const ENDPOINT: &str = "https://secretmanager.googleapis.com";
 
@@ -146,19 +146,16 @@ impl<'a> Versions<'a> {
 
     async fn ask_for(&self, which: &str) -> Result<Found, Failure> {
         let ask = self.get_at(&["versions", &format!("{which}:access")]);
-        retry::until(self.client.deadline, || async {
-            let reply = self.client.send(&ask).await?;
-            match reply.status {
-                200..300 => self.version(&reply).map(Found::Enabled),
-                404 => Ok(Found::None),
-                400 => match closed(&reply) {
-                    Some(how) => Ok(Found::Closed(how)),
-                    None => Err(self.refusal(&reply, "secretmanager.versions.access")),
-                },
-                _ => Err(self.refusal(&reply, "secretmanager.versions.access")),
-            }
-        })
-        .await
+        let reply = self.client.send_while(&ask, damage).await?;
+        match reply.status {
+            200..300 => self.version(&reply).map(Found::Enabled),
+            404 => Ok(Found::None),
+            400 => match closed(&reply) {
+                Some(how) => Ok(Found::Closed(how)),
+                None => Err(self.refusal(&reply, "secretmanager.versions.access")),
+            },
+            _ => Err(self.refusal(&reply, "secretmanager.versions.access")),
+        }
     }
 
     fn version(&self, reply: &Reply) -> Result<Version, Failure> {
@@ -166,12 +163,6 @@ impl<'a> Versions<'a> {
         let (of, number) = name_of(&answer).ok_or_else(|| self.not_understood())?;
         let data = answer["payload"]["data"].as_str().unwrap_or_default();
         let bytes = STANDARD.decode(data).map_err(|_| self.not_understood())?;
-        let sum = &answer["payload"]["dataCrc32c"];
-        let sum = sum.as_str().and_then(|sum| sum.parse().ok()).or(sum.as_u64());
-        if sum.is_some_and(|sum| sum != u64::from(crc32c(&bytes))) {
-            let text = "what arrived is damaged: its checksum is another";
-            return Err(self.client.failure(Kind::Unreachable, text));
-        }
         let text = String::from_utf8(bytes)
             .map_err(|_| self.client.wrong("its bytes are no text; store them as base64"))?;
         Ok(Version { number, of, text: Secret::new(text) })
@@ -313,6 +304,18 @@ impl<'a> Versions<'a> {
             )),
         }
     }
+}
+
+/// Of a value on its way; another try may have it whole.
+fn damage(reply: &Reply) -> Option<String> {
+    let answer = reply.json();
+    let payload = &answer["payload"];
+    let bytes = STANDARD.decode(payload["data"].as_str().unwrap_or_default()).ok()?;
+    let bytes = Zeroizing::new(bytes);
+    let sum = &payload["dataCrc32c"];
+    let sum = sum.as_str().and_then(|sum| sum.parse().ok()).or(sum.as_u64())?;
+    let is_damaged = reply.is_good() && sum != u64::from(crc32c(&bytes));
+    is_damaged.then(|| "what arrived is damaged: its checksum is another".to_owned())
 }
 
 /// `projects/NUMBER/secrets/NAME/versions/NUMBER`, in its two parts.
