@@ -59,7 +59,7 @@ fn every_key_of_azure_reaches_its_place() {
         r#"
         type = "azure-key-vault"
         vault = "https://Example.vault.azure.cn/"
-        secret = "site-1"
+        secret = "Site-1"
         key = "django"
         as = "SECRET_KEY"
         version = "0123456789abcdef0123456789ABCDEF"

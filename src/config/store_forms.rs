@@ -124,12 +124,13 @@ pub(super) fn azure_vault(text: &str) -> Form<String> {
     Ok(text.to_ascii_lowercase())
 }
 
+/// Azure compares names without their case, so that two ways to write one are one.
 pub(super) fn azure_secret(text: &str) -> Form<String> {
     let good = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if text.is_empty() || text.len() > 127 || !text.chars().all(good) {
         return Err("expected a secret's name: letters, digits and '-'");
     }
-    Ok(text.to_owned())
+    Ok(text.to_ascii_lowercase())
 }
 
 pub(super) fn azure_version(text: &str) -> Form<String> {

@@ -21,10 +21,11 @@ class KeyVault:
     def handle(self, request):
         if request.query.get("api-version") != "7.4":
             raise refusal(400, "BadParameter")
-        found = re.fullmatch(r"/secrets/([0-9A-Za-z-]{1,127})(?:/([^/]*))?", request.path)
+        found = re.fullmatch(r"/secrets/([0-9A-Za-z-]{1,127})(?:/([^/]*))?", request.path, re.IGNORECASE)
         if not found:
             raise refusal(404, "NotFound")
-        name, version = found[1], found[2] or None
+        # Names are compared without their case.
+        name, version = found[1].lower(), found[2] or None
         if version == "versions" and request.method == "GET":
             what, act = "list", self.list
         elif request.method == "GET":
@@ -62,14 +63,18 @@ class KeyVault:
         items = [{key: one[key] for key in one if key != "value"} for one in listed[start : start + PAGE]]
         following = None
         if start + PAGE < len(listed):
-            following = f"{self.address}/secrets/{name}/versions?api-version=7.4&$skiptoken={start + PAGE}&maxresults={PAGE}"
+            following = f"{self.address}/secrets/{name.upper()}/versions?api-version=7.4&$skiptoken={start + PAGE}&maxresults={PAGE}"
         return {"value": items, "nextLink": self.next_link or following}
 
     def put(self, request, name, version):
         body = request.json()
-        if self.race:
-            self.add(name, self.race.pop(0))
-        return self.add(name, body["value"], body.get("contentType"), body.get("tags"), body.get("attributes"))
+        race = self.race.pop(0) if self.race else {}
+        if "before" in race:
+            self.add(name, race["before"])
+        made = self.add(name, body["value"], body.get("contentType"), body.get("tags"), body.get("attributes"))
+        if "after" in race:
+            self.add(name, race["after"])
+        return made
 
     def patch(self, request, name, version):
         body = request.json()

@@ -29,6 +29,7 @@ class Manager:
         self.lag = 0
         self.race = []
         self.damage = False
+        self.endless = False
 
     def handle(self, request):
         found = re.fullmatch(r"/v1/projects/([^/]+)/secrets/([^/:]+)(/versions)?(?:/([^/:]+))?(?::(\w+))?", request.path)
@@ -77,11 +78,15 @@ class Manager:
         data = base64.b64decode(payload["data"], validate=True)
         if int(payload["dataCrc32c"]) != crc32c(data):
             raise refusal(400, "INVALID_ARGUMENT")
-        if self.race:
-            text, state = self.race.pop(0)
+        # Somebody before, and perhaps somebody after; a text that is None is of nobody.
+        (text, state), *later = self.race.pop(0) if self.race else [(None, None)]
+        if text is not None:
             secret.versions.append([text.encode(), state])
         secret.versions.append([data, "ENABLED"])
-        return self.about(name, secret, len(secret.versions))
+        made = len(secret.versions)
+        for text, state in later:
+            secret.versions.append([text.encode(), state])
+        return self.about(name, secret, made)
 
     def versions_access(self, request, name, secret, number):
         at = self.number(secret, number)
@@ -105,8 +110,10 @@ class Manager:
         wanted = request.query.get("filter", "").removeprefix("state:")
         numbers = [n for n in range(len(secret.versions), 0, -1) if not wanted or secret.versions[n - 1][1] == wanted]
         start = int(request.query.get("pageToken", "0"))
+        if not 1 <= int(request.query.get("pageSize", "25000")) <= 100:
+            raise Answer(200, b" " * (2 << 20))
         listed = {"versions": [self.about(name, secret, n) for n in numbers[start : start + PAGE]], "totalSize": len(numbers)}
-        if start + PAGE < len(numbers):
+        if start + PAGE < len(numbers) or self.endless:
             listed["nextPageToken"] = str(start + PAGE)
         return listed
 
@@ -144,6 +151,8 @@ class Manager:
             self.lag = body
         elif what == "race":
             self.race = body
+        elif what == "endless":
+            self.endless = body
         elif what == "damage":
             self.damage = body
 

@@ -1,6 +1,7 @@
 //! Each way to an access token.
 
 use keybearer::helper::{Answer, Credential, Failure, Got, Kind, Request, SourceRequest, Work};
+use serde_json::json;
 
 use super::{Azure, SOON, shown};
 use crate::harness::{Bench, ask_store, free_port, once, with};
@@ -94,13 +95,23 @@ fn the_machines_identity() {
     let other = without_secret(azure.source(|secret| secret.client_id = Some("canary".to_owned())));
     let line = "{plain} gives no access token (HTTP 400); check the client id, and that this identity is assigned to the machine";
     azure.fails(fetch(other, &metadata), Kind::Refused, line);
-    azure.0.fault("/metadata/identity", 404, &serde_json::json!({}));
-    let line = "{plain} gives no access token (HTTP 404); assign a managed identity to the machine, or name one of several by 'client-id'";
+    azure.0.fault("/metadata/identity", 400, &json!({}));
+    let line = "{plain} gives no access token (HTTP 400); assign a managed identity to the machine, or name one of several by 'client-id'";
     azure.fails(fetch(only(), &metadata), Kind::Refused, line);
+    let mend = "without a client secret and AZURE_FEDERATED_TOKEN_FILE the machine's managed identity is asked for there";
+    // So it answers while it is updated, and wants to be asked again.
+    for status in [404, 410] {
+        azure.0.fault("/metadata/identity", status, &json!({ "times": 2 }));
+        assert!(fetch(only(), &metadata).is_ok(), "{status}");
+        azure.0.fault("/metadata/identity", status, &json!({}));
+        let line = format!(
+            "{{plain}} gives no access token (HTTP {status}), as while it is updated; try again in a minute; {mend}"
+        );
+        azure.fails(fetch(only(), &metadata), Kind::Unreachable, &line);
+    }
     azure.0.no_fault();
 
     let nobody = format!("http://127.0.0.1:{}", free_port());
-    let mend = "without a client secret and AZURE_FEDERATED_TOKEN_FILE the machine's managed identity is asked for there";
     let line = format!("cannot connect to {nobody}: connection refused; {mend}");
     let result = fetch(source(), &[("AZURE_POD_IDENTITY_AUTHORITY_HOST", &nobody)]);
     azure.fails(result, Kind::Unreachable, &line);
@@ -126,7 +137,12 @@ fn the_identity_of_an_app_service() {
     let wrong = [("IDENTITY_ENDPOINT", &*endpoint), ("IDENTITY_HEADER", "canary")];
     let line = "{plain} gives no access token (HTTP 400); check the client id, and that this identity is assigned to the machine";
     azure.fails(fetch(source(), &wrong), Kind::Refused, line);
-    let wrong = [("IDENTITY_ENDPOINT", "http://canary.example/"), ("IDENTITY_HEADER", "canary")];
+    azure.0.fault("/msi/token", 404, &json!({}));
+    let line = "{plain} gives no access token (HTTP 404); check the client id, and that this identity is assigned to the machine";
+    azure.fails(fetch(source(), &variables), Kind::Refused, line);
     let line = "IDENTITY_ENDPOINT is no address on this machine";
-    azure.fails(fetch(source(), &wrong), Kind::Wrong, line);
+    for far in ["http://canary.example/", "https://canary.example/", "http://:canary@127.0.0.1/"] {
+        let wrong = [("IDENTITY_ENDPOINT", far), ("IDENTITY_HEADER", "canary")];
+        azure.fails(fetch(source(), &wrong), Kind::Wrong, line);
+    }
 }

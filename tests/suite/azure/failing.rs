@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use keybearer::helper::{Credential, Kind};
+use keybearer::helper::{Answer, Credential, Kind, Request, Work};
 use serde_json::{Value, json};
 
 use super::{Azure, SOON, shown};
-use crate::harness::{Bench, free_port, once, with};
+use crate::harness::{Bench, ask_store, free_port, once, with};
 
 #[test]
 fn it_is_asked_again_while_that_may_help() {
@@ -127,4 +127,31 @@ fn tls_is_judged() {
     let line =
         format!("Azure secret '{host}/site': cannot connect to {address}: connection refused");
     assert_eq!((failure.kind, failure.message), (Kind::Unreachable, line));
+}
+
+/// The login has the CA of the public, whoever has signed the certificate of a private endpoint.
+#[test]
+fn the_login_may_have_another_ca() {
+    once!();
+    let bench = Bench::new();
+    let Some(azure) = Azure::new(&bench) else { return };
+    azure.seed(r#"{"A":"1"}"#);
+    let login = azure.0.address().replace("127.0.0.1", "localhost");
+    let systems = azure.0.ca();
+    let fetch = |source, system: &str| {
+        let work = Work::Fetch(vec![source]);
+        let variables = [("AZURE_AUTHORITY_HOST", &*login), ("SSL_CERT_FILE", system)];
+        match ask_store(&Request { within: SOON, work }, &variables) {
+            Answer::Fetched(mut results) => results.remove(0),
+            other => panic!("{other:?}"),
+        }
+    };
+    let ours = systems.to_str().unwrap();
+    let other = azure.0.word("other_ca");
+    assert!(fetch(azure.plain(), other).is_ok(), "the one of ca-file is good for both");
+    azure.0.requests();
+    let source = with(azure.plain(), Credential::CaCertificates, &azure.0.other_ca());
+    let line = "the certificate of {at} is signed by no known CA; set ca-file to the certificate of its CA";
+    azure.fails(fetch(source, ours), Kind::Wrong, line);
+    assert_eq!(azure.0.requests().len(), 1, "the login, and the vault is judged by ca-file alone");
 }

@@ -84,7 +84,7 @@ fn a_race_lost_to_somebody_else_is_undone() {
     let bench = Bench::new();
     let Some(azure) = Azure::new(&bench) else { return };
     let first = azure.seed(r#"{"KEY":"1"}"#);
-    azure.0.switch("race", &json!([r#"{"KEY":"theirs"}"#]));
+    azure.0.switch("race", &json!([{ "before": r#"{"KEY":"theirs"}"# }]));
     let result = azure.write(azure.plain(), &first, &[("KEY", Some("ours"))]);
     azure.fails(result, Kind::Conflict, CONFLICT);
     let got = azure.fetch(azure.plain()).unwrap();
@@ -96,6 +96,54 @@ fn a_race_lost_to_somebody_else_is_undone() {
         versions[2]["attributes"]["enabled"], false,
         "what was made of an old version is no history"
     );
+}
+
+/// What is on top of ours may have been made from it: both stay as they are.
+#[test]
+fn a_version_on_top_of_ours_stays_there() {
+    once!();
+    let bench = Bench::new();
+    let Some(azure) = Azure::new(&bench) else { return };
+    let first = azure.seed(r#"{"KEY":"1"}"#);
+    azure.0.switch("race", &json!([{ "after": r#"{"KEY":"after"}"# }]));
+    let result = azure.write(azure.plain(), &first, &[("KEY", Some("ours"))]);
+    let versions = azure.versions();
+    let id = |at: usize| versions[at]["id"].as_str().unwrap().rsplit('/').next().unwrap();
+    let line = format!(
+        "somebody else wrote version {} at the same moment as version {} was written here; look at both, and write what is right",
+        id(2),
+        id(1)
+    );
+    azure.fails(result, Kind::Conflict, &line);
+    assert_eq!(versions.len(), 3);
+    assert!(versions.iter().all(|version| version["attributes"]["enabled"] == true));
+}
+
+/// Several operations at once on one secret, or one that is being deleted: both are a 409.
+#[test]
+fn a_conflict_is_told_from_a_deleted_secret() {
+    once!();
+    let bench = Bench::new();
+    let Some(azure) = Azure::new(&bench) else { return };
+    let first = azure.seed(r#"{"KEY":"1"}"#);
+    let said = |inner: &str| {
+        json!({ "error": { "code": "Conflict", "message": "canary", "innererror": { "code": inner } } })
+            .to_string()
+    };
+    for (inner, kind, line) in [
+        ("canary", Kind::Conflict, CONFLICT),
+        (
+            "ObjectIsDeletedButRecoverable",
+            Kind::Wrong,
+            "it is being deleted (HTTP 409); recover it first",
+        ),
+        ("ObjectIsBeingDeleted", Kind::Wrong, "it is being deleted (HTTP 409); recover it first"),
+    ] {
+        azure.0.fault("secrets/site", 409, &json!({ "method": "PUT", "body": said(inner) }));
+        let result = azure.write(azure.plain(), &first, &[("KEY", Some("x"))]);
+        azure.fails(result, kind, line);
+    }
+    assert_eq!(azure.versions().len(), 1);
 }
 
 /// A claim of somebody who has died in the middle ends by itself; one that came to nothing goes.
@@ -144,8 +192,14 @@ fn a_write_whose_answer_was_lost_is_not_made_twice() {
     azure.0.fault("secrets/site", 502, &lost);
     let second = azure.write(azure.plain(), &first, &[("KEY", Some("2"))]).unwrap().version;
     azure.0.fault("secrets/site", 503, &json!({ "times": 1, "method": "PUT" }));
-    assert!(azure.write(azure.plain(), &second, &[("KEY", Some("3"))]).is_ok());
+    let third = azure.write(azure.plain(), &second, &[("KEY", Some("3"))]).unwrap().version;
     assert_eq!(azure.versions().len(), 3);
+    // With somebody else's on top it cannot be told.
+    azure.0.fault("secrets/site", 502, &lost);
+    azure.0.switch("race", &json!([{ "after": r#"{"KEY":"after"}"# }]));
+    let result = azure.write(azure.plain(), &third, &[("KEY", Some("x"))]);
+    let line = "somebody else has written it meanwhile, and it is not known whether this write was made; look at its newest versions";
+    azure.fails(result, Kind::Conflict, line);
 }
 
 #[test]

@@ -69,8 +69,11 @@ fn the_machines_own_account() {
     let nobody = format!("127.0.0.1:{}", free_port());
     let line = format!("{of}: cannot connect to http://{nobody}: connection refused; {mend}");
     google.fails(ask(&nobody), Kind::Unreachable, &line);
-    for wrong in ["a/b", "u@h", "h?x", ":"] {
-        google.fails(ask(wrong), Kind::Wrong, &format!("{of}: GCE_METADATA_HOST is no host"));
+    let line = format!(
+        "{of}: GCE_METADATA_HOST is neither metadata.google.internal nor an address on this machine"
+    );
+    for wrong in ["127.0.0.1/b", "u@127.0.0.1", ":canary@127.0.0.1", "canary.example", ":"] {
+        google.fails(ask(wrong), Kind::Wrong, &line);
     }
 }
 

@@ -85,6 +85,16 @@ fn the_history_is_paged() {
     let pages = google.0.requests().iter().filter(|one| one.contains("/versions?")).count();
     assert_eq!(pages, 6, "no more than are needed");
 
+    google.0.switch("endless", &json!(true));
+    for number in 1..=14 {
+        google.0.switch("state", &json!({ "name": "site", "number": number, "state": "DISABLED" }));
+    }
+    let mut source = google.plain();
+    source.history = vec!["K".to_owned()];
+    let line = "Google secret 'example/site': the list of its versions has no end";
+    google.fails(fetch(source), Kind::Wrong, line);
+    google.0.switch("endless", &json!(false));
+
     google.0.switch("deny", &json!(["versions.list"]));
     let mut source = google.plain();
     source.history = vec!["K".to_owned()];

@@ -92,7 +92,7 @@ fn a_race_lost_to_somebody_else_is_undone() {
     let bench = Bench::new();
     let Some(google) = Google::new(&bench) else { return };
     google.seed(r#"{"KEY":"1"}"#);
-    google.0.switch("race", &json!([[r#"{"KEY":"theirs"}"#, "ENABLED"]]));
+    google.0.switch("race", &json!([[[r#"{"KEY":"theirs"}"#, "ENABLED"]]]));
     let result = write(google.plain(), "1", &[("KEY", Some("ours"))]);
     google.fails(result, Kind::Conflict, CONFLICT);
     let got = fetch(google.plain()).unwrap();
@@ -103,10 +103,43 @@ fn a_race_lost_to_somebody_else_is_undone() {
         "what was made of an old version is no history"
     );
     // Where that cannot be done, somebody has to look.
-    google.0.switch("race", &json!([[r#"{"KEY":"theirs"}"#, "DISABLED"]]));
+    google.0.switch("race", &json!([[[r#"{"KEY":"theirs"}"#, "DISABLED"]]]));
     let result = write(google.plain(), "4", &[("KEY", Some("ours"))]);
     let line = "Google secret 'example/site': somebody else added version 5 at the same moment, and version 6 hides it; look at both, and add what is right";
     google.fails(result, Kind::Wrong, line);
+}
+
+/// What came after ours may have been made from it, and is not hidden.
+#[test]
+fn a_version_on_top_of_both_stays_there() {
+    once!();
+    let bench = Bench::new();
+    let Some(google) = Google::new(&bench) else { return };
+    google.seed(r#"{"KEY":"1"}"#);
+    let race = json!([[[r#"{"KEY":"before"}"#, "ENABLED"], [r#"{"KEY":"after"}"#, "ENABLED"]]]);
+    google.0.switch("race", &race);
+    let result = write(google.plain(), "1", &[("KEY", Some("ours"))]);
+    let line = "Google secret 'example/site': somebody else wrote version 2 at the same moment as version 3 was written here; look at both, and write what is right";
+    google.fails(result, Kind::Conflict, line);
+    let all: Vec<String> =
+        ["1", "before", "ours", "after"].map(|value| json!({ "KEY": value }).to_string()).into();
+    assert_eq!(texts(&google), all);
+}
+
+/// A store that fails now is not somebody else.
+#[test]
+fn what_cannot_be_looked_at_is_not_undone() {
+    once!();
+    let bench = Bench::new();
+    let Some(google) = Google::new(&bench) else { return };
+    google.seed(r#"{"KEY":"1"}"#);
+    google.0.switch("race", &json!([[[r#"{"KEY":"before"}"#, "ENABLED"]]]));
+    // Looked at before the write, too: that is answered.
+    google.0.fault("versions/2:access", 403, &json!({ "skip": 1 }));
+    let result = write(google.plain(), "1", &[("KEY", Some("ours"))]);
+    let line = "Google secret 'example/site': access denied (HTTP 403); allow secretmanager.versions.access on it to this account; version 3 was added and not checked";
+    google.fails(result, Kind::Refused, line);
+    assert_eq!(texts(&google).len(), 3);
 }
 
 /// A claim of somebody who has died in the middle ends by itself.
@@ -139,10 +172,17 @@ fn a_write_whose_answer_was_lost_is_not_made_twice() {
     assert_eq!(write(google.plain(), "1", &[("KEY", Some("2"))]).unwrap().version, "2");
     google.0.fault(":addVersion", 503, &json!({ "times": 1 }));
     assert_eq!(write(google.plain(), "2", &[("KEY", Some("3"))]).unwrap().version, "3");
+    // With somebody else's on top it cannot be told.
+    google.0.fault(":addVersion", 502, &json!({ "times": 1, "after": true }));
+    let race = json!([[[null, null], [r#"{"KEY":"after"}"#, "ENABLED"]]]);
+    google.0.switch("race", &race);
+    let result = write(google.plain(), "3", &[("KEY", Some("x"))]);
+    let line = "Google secret 'example/site': somebody else has written it meanwhile, and it is not known whether this write was made; look at its newest versions";
+    google.fails(result, Kind::Conflict, line);
     // The claim's, too.
     google.0.fault("updateMask", 502, &json!({ "times": 1, "after": true }));
-    assert_eq!(write(google.plain(), "3", &[("KEY", Some("4"))]).unwrap().version, "4");
-    assert_eq!(texts(&google).len(), 4);
+    assert_eq!(write(google.plain(), "5", &[("KEY", Some("4"))]).unwrap().version, "6");
+    assert_eq!(texts(&google).len(), 6);
 }
 
 #[test]

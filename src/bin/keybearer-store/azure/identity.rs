@@ -3,7 +3,7 @@ use keybearer::secrets::Secret;
 
 use super::cloud::Cloud;
 use super::login::variable;
-use crate::rest::{Ask, Client, host, link_local};
+use crate::rest::{Ask, Client, Reply, host, near};
 
 /// The instance metadata service of every virtual machine.
 const METADATA: &str = "http://169.254.169.254";
@@ -18,18 +18,19 @@ pub async fn token(
     cloud: &Cloud,
     used: &mut Vec<String>,
 ) -> Result<Secret, Failure> {
-    let (mut url, version, ask) = match (variable("IDENTITY_ENDPOINT"), variable("IDENTITY_HEADER"))
-    {
-        (Some(endpoint), Some(header)) => {
+    let app_service = variable("IDENTITY_ENDPOINT").zip(variable("IDENTITY_HEADER"));
+    let is_the_machines = app_service.is_none();
+    let (mut url, version, ask) = match app_service {
+        Some((endpoint, header)) => {
             used.push("IDENTITY_HEADER".to_owned());
-            let url = link_local(&endpoint)
+            let url = near(&endpoint)
                 .ok_or_else(|| client.wrong("IDENTITY_ENDPOINT is no address on this machine"))?;
             let ask = Ask::get(url.clone()).header("X-IDENTITY-HEADER", &header);
             (url, "2019-08-01", ask)
         }
-        _ => {
+        None => {
             let given = variable("AZURE_POD_IDENTITY_AUTHORITY_HOST");
-            let mut url = link_local(given.as_deref().unwrap_or(METADATA)).ok_or_else(|| {
+            let mut url = near(given.as_deref().unwrap_or(METADATA)).ok_or_else(|| {
                 client.wrong("AZURE_POD_IDENTITY_AUTHORITY_HOST is no address on this machine")
             })?;
             url.set_path("/metadata/identity/oauth2/token");
@@ -42,7 +43,18 @@ pub async fn token(
     if let Some(client_id) = client_id {
         url.query_pairs_mut().append_pair("client_id", client_id);
     }
-    let reply = client.send(&Ask { url: url.clone(), ..ask }).await.map_err(|failure| Failure {
+    let ask = Ask { url: url.clone(), ..ask };
+    // The machine's service says 404 and 410 while it is updated, for a minute or so, and wants to be asked again:
+    // https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token
+    let busy = |reply: &Reply| {
+        let status =
+            Some(reply.status).filter(|status| is_the_machines && [404, 410].contains(status))?;
+        Some(format!(
+            "{} gives no access token (HTTP {status}), as while it is updated; try again in a minute",
+            host(&url)
+        ))
+    };
+    let reply = client.send_while(&ask, busy).await.map_err(|failure| Failure {
         message: format!("{}; {MEND}", failure.message),
         ..failure
     })?;

@@ -31,9 +31,9 @@ impl<'a> KeyVault<'a> {
         source: &SourceRequest,
         deadline: Deadline,
     ) -> Result<KeyVault<'a>, Failure> {
-        let client = Client::new(source, deadline)?;
-        let base = secure(&asked.address())
-            .ok_or_else(|| client.wrong("its vault is no address of https"))?;
+        let base = secure(&asked.address());
+        let client = Client::new(source, base.as_ref(), deadline)?;
+        let base = base.ok_or_else(|| client.wrong("its vault is no address of https"))?;
         let cloud = Cloud::of(base.host_str().unwrap_or_default());
         let mut used = Vec::new();
         let token = login::token(&client, asked, source, cloud, &mut used).await?;
@@ -93,7 +93,10 @@ impl<'a> KeyVault<'a> {
     fn next_page(&self, next: &str) -> Result<Url, Failure> {
         let own = self.url(&["versions"]);
         let next = Url::parse(next).ok().filter(|next| {
-            next.origin() == own.origin() && next.path() == own.path() && next.username().is_empty()
+            // Names are compared without their case.
+            next.origin() == own.origin()
+                && next.path().eq_ignore_ascii_case(own.path())
+                && next.username().is_empty()
         });
         next.ok_or_else(|| {
             self.client.wrong(format!(
@@ -183,7 +186,9 @@ impl<'a> KeyVault<'a> {
                 self.client.wrong("it has no such version (HTTP 404); check 'version'")
             }
             (404, _) => self.client.wrong("it is not there (HTTP 404); check 'vault' and 'secret'"),
-            (409, _) => self.client.wrong("it is being deleted (HTTP 409); recover it first"),
+            (409, Some(_)) => self.client.wrong("it is being deleted (HTTP 409); recover it first"),
+            // Several at once on one secret.
+            (409, None) if what == "set" => self.client.conflict(),
             (status, _) => self.client.wrong(format!(
                 "{address} does not take the request (HTTP {status}); check 'vault' and 'secret'"
             )),
@@ -191,9 +196,12 @@ impl<'a> KeyVault<'a> {
     }
 }
 
-/// Why a 403 is one. Azure writes the field in two ways.
+/// Why a 403 or a 409 is one. Azure writes the field in two ways.
 fn reason(reply: &Reply) -> Option<&'static str> {
-    let known = &["SecretDisabled", "ForbiddenByFirewall", "ForbiddenByConnection"];
+    let known: &[&str] = match reply.status {
+        409 => &["ObjectIsDeletedButRecoverable", "ObjectIsBeingDeleted"],
+        _ => &["SecretDisabled", "ForbiddenByFirewall", "ForbiddenByConnection"],
+    };
     let inner = |name: &str| reply.word(&format!("/error/{name}/code"), known);
     inner("innererror").or_else(|| inner("innerError"))
 }

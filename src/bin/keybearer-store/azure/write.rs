@@ -39,10 +39,14 @@ async fn claimed(
         return Ok(current.version.clone());
     }
     let ours = put(vault, current, &text).await?;
-    if let Some(theirs) = unknown(vault, known, &ours, &text).await? {
+    let unchecked = |failure: Failure| Failure {
+        message: format!("{}; version {ours} was written and not checked", failure.message),
+        ..failure
+    };
+    if let Some(theirs) = unknown(vault, known, &ours, &text).await.map_err(unchecked)? {
         return Err(undone(vault, &theirs, &ours).await);
     }
-    match vault.find(&ours).await? {
+    match vault.find(&ours).await.map_err(unchecked)? {
         Some(version) if version.text == text => Ok(ours),
         _ => Err(client.wrong("what was written is not what was read back")),
     }
@@ -65,7 +69,7 @@ async fn put(vault: &KeyVault<'_>, before: &Version, text: &Secret) -> Result<St
         match current.version == before.version {
             true => Err(failure),
             false if current.text == *text => Ok(current.version),
-            false => Err(vault.client.conflict()),
+            false => Err(vault.client.unclear()),
         }
     })
     .await
@@ -94,18 +98,21 @@ async fn unknown(
 }
 
 /// Where ours is the current one, it hides theirs, and was made without knowing it. Theirs is put on top
-/// again; readers may have seen ours meanwhile.
+/// again; readers may have seen ours meanwhile. Where ours is not, theirs may have been made after ours and
+/// from it: then both stay as they are.
 async fn undone(vault: &KeyVault<'_>, theirs: &Version, ours: &str) -> Failure {
     let again = async {
-        if vault.get(None).await?.version == ours {
-            vault.put(&theirs.text, theirs, &theirs.tags).await?;
+        if vault.get(None).await?.version != ours {
+            return Ok(false);
         }
+        vault.put(&theirs.text, theirs, &theirs.tags).await?;
         // Nothing reads it any more; that it could be disabled too is not needed for that.
         let _ = vault.disable(ours).await;
-        Ok::<(), Failure>(())
+        Ok::<bool, Failure>(true)
     };
     match again.await {
-        Ok(()) => vault.client.conflict(),
+        Ok(true) => vault.client.conflict(),
+        Ok(false) => vault.client.both(&theirs.version, ours),
         Err(_) => vault.client.wrong(format!(
             "somebody else wrote version {} at the same moment, and version {ours} hides it; look at both, and write what is right",
             theirs.version

@@ -5,14 +5,20 @@ use keybearer::helper::{Failure, Kind, SourceRequest};
 use keybearer::secrets::Secret;
 use reqwest::{Method, Url};
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::access::{self, Access};
 use super::crc32c::crc32c;
 use crate::deadline::Deadline;
 use crate::rest::{Ask, Client, Reply, host, secure};
-use crate::retry;
 
 const ENDPOINT: &str = "https://secretmanager.googleapis.com";
+
+/// Without it Google gives thousands at once, which is more than is read of one answer.
+const PAGE: &str = "100";
+
+/// A server that always names one more is none.
+const MOST_PAGES: usize = 200;
 
 /// One secret, and the calls that are made about it.
 pub struct Versions<'a> {
@@ -58,9 +64,9 @@ impl<'a> Versions<'a> {
         source: &SourceRequest,
         deadline: Deadline,
     ) -> Result<Versions<'a>, Failure> {
-        let client = Client::new(source, deadline)?;
-        let base = secure(asked.endpoint.as_deref().unwrap_or(ENDPOINT))
-            .ok_or_else(|| client.wrong("its endpoint is no address of https"))?;
+        let base = secure(asked.endpoint.as_deref().unwrap_or(ENDPOINT));
+        let client = Client::new(source, base.as_ref(), deadline)?;
+        let base = base.ok_or_else(|| client.wrong("its endpoint is no address of https"))?;
         let access = access::open(&client, source).await?;
         Ok(Versions { asked, client, access, base })
     }
@@ -140,19 +146,16 @@ impl<'a> Versions<'a> {
 
     async fn ask_for(&self, which: &str) -> Result<Found, Failure> {
         let ask = self.get_at(&["versions", &format!("{which}:access")]);
-        retry::until(self.client.deadline, || async {
-            let reply = self.client.send(&ask).await?;
-            match reply.status {
-                200..300 => self.version(&reply).map(Found::Enabled),
-                404 => Ok(Found::None),
-                400 => match closed(&reply) {
-                    Some(how) => Ok(Found::Closed(how)),
-                    None => Err(self.refusal(&reply, "secretmanager.versions.access")),
-                },
-                _ => Err(self.refusal(&reply, "secretmanager.versions.access")),
-            }
-        })
-        .await
+        let reply = self.client.send_while(&ask, damage).await?;
+        match reply.status {
+            200..300 => self.version(&reply).map(Found::Enabled),
+            404 => Ok(Found::None),
+            400 => match closed(&reply) {
+                Some(how) => Ok(Found::Closed(how)),
+                None => Err(self.refusal(&reply, "secretmanager.versions.access")),
+            },
+            _ => Err(self.refusal(&reply, "secretmanager.versions.access")),
+        }
     }
 
     fn version(&self, reply: &Reply) -> Result<Version, Failure> {
@@ -160,12 +163,6 @@ impl<'a> Versions<'a> {
         let (of, number) = name_of(&answer).ok_or_else(|| self.not_understood())?;
         let data = answer["payload"]["data"].as_str().unwrap_or_default();
         let bytes = STANDARD.decode(data).map_err(|_| self.not_understood())?;
-        let sum = &answer["payload"]["dataCrc32c"];
-        let sum = sum.as_str().and_then(|sum| sum.parse().ok()).or(sum.as_u64());
-        if sum.is_some_and(|sum| sum != u64::from(crc32c(&bytes))) {
-            let text = "what arrived is damaged: its checksum is another";
-            return Err(self.client.failure(Kind::Unreachable, text));
-        }
         let text = String::from_utf8(bytes)
             .map_err(|_| self.client.wrong("its bytes are no text; store them as base64"))?;
         Ok(Version { number, of, text: Secret::new(text) })
@@ -179,9 +176,10 @@ impl<'a> Versions<'a> {
     ) -> Result<Option<Vec<u64>>, Failure> {
         let mut numbers = Vec::new();
         let mut page = String::new();
-        loop {
+        for _ in 0..MOST_PAGES {
             let mut ask = self.get_at(&["versions"]);
             ask.url.query_pairs_mut().append_pair("filter", "state:ENABLED");
+            ask.url.query_pairs_mut().append_pair("pageSize", PAGE);
             if !page.is_empty() {
                 ask.url.query_pairs_mut().append_pair("pageToken", &page);
             }
@@ -204,6 +202,7 @@ impl<'a> Versions<'a> {
             }
             page = next.to_owned();
         }
+        Err(self.client.wrong("the list of its versions has no end"))
     }
 
     /// A new version, and its number. One try: every call makes another one.
@@ -305,6 +304,18 @@ impl<'a> Versions<'a> {
             )),
         }
     }
+}
+
+/// Of a value on its way; another try may have it whole.
+fn damage(reply: &Reply) -> Option<String> {
+    let answer = reply.json();
+    let payload = &answer["payload"];
+    let bytes = STANDARD.decode(payload["data"].as_str().unwrap_or_default()).ok()?;
+    let bytes = Zeroizing::new(bytes);
+    let sum = &payload["dataCrc32c"];
+    let sum = sum.as_str().and_then(|sum| sum.parse().ok()).or(sum.as_u64())?;
+    let is_damaged = reply.is_good() && sum != u64::from(crc32c(&bytes));
+    is_damaged.then(|| "what arrived is damaged: its checksum is another".to_owned())
 }
 
 /// `projects/NUMBER/secrets/NAME/versions/NUMBER`, in its two parts.

@@ -3,7 +3,8 @@ use keybearer::secrets::Secret;
 use zeroize::Zeroizing;
 
 use super::claim::Claim;
-use super::versions::{Found, Versions};
+use super::versions::Versions;
+use crate::rest::Client;
 use crate::retry;
 
 /// The number of the version that now holds the changes; made from version `before`, and only if that is
@@ -37,17 +38,33 @@ async fn claimed(
         return Ok(before);
     }
     let number = add(versions, before, &text).await?;
+    checked(versions, before, number, &text).await
+}
+
+/// Whether it is what was read before, with the changes and nothing lost.
+async fn checked(
+    versions: &Versions<'_>,
+    before: u64,
+    number: u64,
+    text: &Secret,
+) -> Result<u64, Failure> {
+    let unchecked = |failure| unchecked(failure, number);
     // Numbers are given in turn: with another version in between, somebody who knows no claims was here.
     for between in (before + 1..number).rev() {
-        let found = versions.find(between).await.ok().and_then(Found::enabled);
-        if found.is_none_or(|version| version.text != text) {
+        let found = versions.find(between).await.map_err(unchecked)?.enabled();
+        if found.is_none_or(|version| version.text != *text) {
             return Err(undone(versions, between, number).await);
         }
     }
-    if versions.get(number).await?.text != text {
-        return Err(client.wrong("what was written is not what was read back"));
+    if versions.get(number).await.map_err(unchecked)?.text != *text {
+        return Err(versions.client.wrong("what was written is not what was read back"));
     }
     Ok(number)
+}
+
+fn unchecked(failure: Failure, number: u64) -> Failure {
+    let message = format!("{}; version {number} was added and not checked", failure.message);
+    Failure { message, ..failure }
 }
 
 /// An answer that was lost looks like a failure: what is there now tells.
@@ -61,26 +78,38 @@ async fn add(versions: &Versions<'_>, before: u64, text: &Secret) -> Result<u64,
         match newest.number > before {
             false => Err(failure),
             true if newest.text == *text => Ok(newest.number),
-            true => Err(versions.client.conflict()),
+            true => Err(versions.client.unclear()),
         }
     })
     .await
 }
 
 /// The version of somebody else lies below ours, which was made without knowing it. It is put on top again;
-/// readers may have seen ours meanwhile.
+/// readers may have seen ours meanwhile. Where there is a version above ours already, it stays on top.
 async fn undone(versions: &Versions<'_>, theirs: u64, ours: u64) -> Failure {
+    let client = &versions.client;
     let again = async {
-        let theirs = versions.get(theirs).await?;
-        versions.add(&theirs.text).await?;
-        // Nothing reads it any more; that it could be disabled too is not needed for that.
-        let _ = versions.disable(ours).await;
-        Ok::<(), Failure>(())
+        let hidden = versions.get(theirs).await?;
+        if versions.newest().await?.number != ours {
+            return Ok(None);
+        }
+        versions.add(&hidden.text).await.map(Some)
     };
     match again.await {
-        Ok(()) => versions.client.conflict(),
-        Err(_) => versions.client.wrong(format!(
-            "somebody else added version {theirs} at the same moment, and version {ours} hides it; look at both, and add what is right"
-        )),
+        Ok(Some(top)) if top == ours + 1 => {
+            // Nothing reads it any more; that it could be disabled too is not needed for that.
+            let _ = versions.disable(ours).await;
+            client.conflict()
+        }
+        // Numbers are given in turn: one more has come.
+        Ok(Some(top)) => hides(client, ours + 1, top),
+        Ok(None) => client.both(&theirs.to_string(), &ours.to_string()),
+        Err(_) => hides(client, theirs, ours),
     }
+}
+
+fn hides(client: &Client, theirs: u64, ours: u64) -> Failure {
+    client.wrong(format!(
+        "somebody else added version {theirs} at the same moment, and version {ours} hides it; look at both, and add what is right"
+    ))
 }

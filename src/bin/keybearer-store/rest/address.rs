@@ -20,6 +20,14 @@ pub fn link_local(text: &str) -> Option<Url> {
     })
 }
 
+/// The network of this machine alone, over TLS too.
+pub fn near(text: &str) -> Option<Url> {
+    let url = link_local(text)?;
+    let mut plain = url.clone();
+    plain.set_scheme("http").ok()?;
+    link_local(plain.as_str()).is_some().then_some(url)
+}
+
 fn parsed(text: &str, may_be_plain: impl Fn(&IpAddr) -> bool) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     if !url.username().is_empty() || url.password().is_some() {
@@ -53,6 +61,17 @@ mod tests {
         ] {
             assert_eq!(secure(text).is_some(), over_the_wire, "{text}");
             assert_eq!(link_local(text).is_some(), near, "{text}");
+        }
+        for (text, expected) in [
+            ("http://169.254.169.254/x", true),
+            ("https://localhost:2377/x", true),
+            ("https://[::1]/x", true),
+            ("https://example.com/x", false),
+            ("https://10.0.0.1/x", false),
+            ("http://:p@127.0.0.1/x", false),
+            ("x", false),
+        ] {
+            assert_eq!(super::near(text).is_some(), expected, "{text}");
         }
         let url = Url::parse("https://u.example:444/p?q").unwrap();
         assert_eq!(host(&url), "https://u.example:444");

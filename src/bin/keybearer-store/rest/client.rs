@@ -23,10 +23,15 @@ const TOO_LATE: Duration = Duration::from_millis(300);
 /// The largest secret of any of these stores has 64 KiB, and a page of versions little more.
 const LARGEST: usize = 1024 * 1024;
 
+const UNUSABLE: &str = "its ca-file cannot be used";
+
 /// Every request for one source goes through here, those for credentials too.
 #[derive(Debug)]
 pub struct Client {
     secure: reqwest::Client,
+    /// Where one logs in, which has another CA than a store with one of its own. None: it makes no difference.
+    elsewhere: Option<reqwest::Client>,
+    store: Option<Url>,
     /// On this machine, where no proxy has a part in it, and no CA.
     plain: reqwest::Client,
     /// What the messages begin with.
@@ -37,13 +42,25 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(source: &SourceRequest, deadline: Deadline) -> Result<Client, Failure> {
+    /// For the store at this address.
+    pub fn new(
+        source: &SourceRequest,
+        store: Option<&Url>,
+        deadline: Deadline,
+    ) -> Result<Client, Failure> {
         let remote = source.remote.to_string();
         let wrong = |text: &str| Failure::new(Kind::Wrong, format!("{remote}: {text}"));
-        let secure = secure(source).map_err(wrong)?;
+        let own_ca = own_ca(source).map_err(wrong)?;
+        let elsewhere = own_ca.clone().map(|own_ca| {
+            let builder = base().tls_certs_merge(own_ca);
+            builder.build().map_err(|_| wrong(UNUSABLE))
+        });
+        let elsewhere = elsewhere.transpose()?;
+        let secure = secure(own_ca).map_err(wrong)?;
+        let store = store.cloned();
         let plain = base().no_proxy().tls_certs_only(Vec::new()).build();
         let plain = plain.map_err(|_| wrong("no client"))?;
-        Ok(Client { secure, plain, remote, deadline, told: RefCell::default() })
+        Ok(Client { secure, elsewhere, store, plain, remote, deadline, told: RefCell::default() })
     }
 
     pub fn failure(&self, kind: Kind, text: impl AsRef<str>) -> Failure {
@@ -59,6 +76,20 @@ impl Client {
         self.failure(Kind::Conflict, text)
     }
 
+    /// After a write without an answer.
+    pub fn unclear(&self) -> Failure {
+        let text = "somebody else has written it meanwhile, and it is not known whether this write was made; look at its newest versions";
+        self.failure(Kind::Conflict, text)
+    }
+
+    /// Which of the two was made from which is not known, so neither is touched.
+    pub fn both(&self, theirs: &str, ours: &str) -> Failure {
+        let text = format!(
+            "somebody else wrote version {theirs} at the same moment as version {ours} was written here; look at both, and write what is right"
+        );
+        self.failure(Kind::Conflict, text)
+    }
+
     pub fn not_understood(&self, url: &Url, store: &str) -> Failure {
         self.wrong(format!("{} does not answer as {store} does; check the address", host(url)))
     }
@@ -66,8 +97,17 @@ impl Client {
     /// The answer, whatever the store thinks of the request; an Err where it could not be had, or where it
     /// is of no use. Asked again while that may help and there is time.
     pub async fn send(&self, ask: &Ask) -> Result<Reply, Failure> {
+        self.send_while(ask, |_| None).await
+    }
+
+    /// The same, and asked again for answers that are of use later only: `busy` says why.
+    pub async fn send_while(
+        &self,
+        ask: &Ask,
+        busy: impl Fn(&Reply) -> Option<String>,
+    ) -> Result<Reply, Failure> {
         self.told.take();
-        retry::until(self.deadline, || self.attempt(ask)).await
+        retry::until(self.deadline, || self.attempt(ask, &busy)).await
     }
 
     /// The same without another try: for what would be done twice.
@@ -89,13 +129,20 @@ impl Client {
     }
 
     /// The last attempt has next to no time: then the one before knows better what is wrong.
-    async fn attempt(&self, ask: &Ask) -> Result<Reply, Failure> {
+    async fn attempt(
+        &self,
+        ask: &Ask,
+        busy: impl Fn(&Reply) -> Option<String>,
+    ) -> Result<Reply, Failure> {
         let left = self.deadline.left();
         let before = self.told.take();
         if let Some(message) = before.as_ref().filter(|_| left < TOO_LATE) {
             return Err(Failure::new(Kind::Unreachable, message));
         }
-        let result = self.send_once(ask).await;
+        let result = self.send_once(ask).await.and_then(|reply| match busy(&reply) {
+            Some(text) => Err(self.failure(Kind::Unreachable, text)),
+            None => Ok(reply),
+        });
         if let Err(failure) = &result
             && failure.kind == Kind::Unreachable
         {
@@ -110,8 +157,8 @@ impl Client {
     async fn ask(&self, ask: &Ask) -> Result<Reply, Failure> {
         // A little before the end: what is said then is better than that there is no time.
         let time = ATTEMPT.min(self.deadline.left().mul_f64(0.9));
-        let http = if ask.url.scheme() == "https" { &self.secure } else { &self.plain };
-        let mut request = http.request(ask.method.clone(), ask.url.clone()).timeout(time);
+        let mut request =
+            self.http(&ask.url).request(ask.method.clone(), ask.url.clone()).timeout(time);
         for (name, value) in &ask.headers {
             let named = name.parse::<reqwest::header::HeaderName>();
             let (Ok(name), Ok(mut value)) = (named, HeaderValue::from_str(value.expose())) else {
@@ -131,6 +178,16 @@ impl Client {
         let flavour = response.headers().get("Metadata-Flavor");
         let flavour = flavour.and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok(Reply { status, body: self.body(response, &ask.url).await?, flavour })
+    }
+
+    fn http(&self, url: &Url) -> &reqwest::Client {
+        match &self.elsewhere {
+            _ if url.scheme() != "https" => &self.plain,
+            Some(elsewhere) if self.store.as_ref().map(Url::origin) != Some(url.origin()) => {
+                elsewhere
+            }
+            _ => &self.secure,
+        }
     }
 
     async fn body(&self, mut response: Response, url: &Url) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -162,22 +219,20 @@ fn base() -> ClientBuilder {
     ClientBuilder::new().tls_backend_rustls().redirect(Policy::none()).referer(false)
 }
 
-/// It trusts the certificates of `ca-file` and no others, or without it those of the system.
-fn secure(source: &SourceRequest) -> Result<reqwest::Client, &'static str> {
-    let mut builder = base();
-    let own_ca = source.credential(Credential::CaCertificates);
-    if let Some(pem) = own_ca {
-        match Certificate::from_pem_bundle(pem.expose().as_bytes()) {
-            Ok(certificates) if !certificates.is_empty() => {
-                builder = builder.tls_certs_only(certificates);
-            }
-            _ => return Err("its ca-file holds no certificate in PEM form"),
-        }
+fn own_ca(source: &SourceRequest) -> Result<Option<Vec<Certificate>>, &'static str> {
+    let Some(pem) = source.credential(Credential::CaCertificates) else { return Ok(None) };
+    match Certificate::from_pem_bundle(pem.expose().as_bytes()) {
+        Ok(certificates) if !certificates.is_empty() => Ok(Some(certificates)),
+        _ => Err("its ca-file holds no certificate in PEM form"),
     }
-    builder.build().map_err(|_| match own_ca {
-        Some(_) => "its ca-file cannot be used",
-        None => {
+}
+
+/// It trusts the certificates of `ca-file` and no others, or without it those of the system.
+fn secure(own_ca: Option<Vec<Certificate>>) -> Result<reqwest::Client, &'static str> {
+    match own_ca {
+        Some(certificates) => base().tls_certs_only(certificates).build().map_err(|_| UNUSABLE),
+        None => base().build().map_err(|_| {
             "no CA certificates were found on this machine; install ca-certificates, or set ca-file"
-        }
-    })
+        }),
+    }
 }

@@ -16,7 +16,7 @@ mod client;
 mod random;
 mod reply;
 
-pub use address::{host, link_local, secure};
+pub use address::{host, link_local, near, secure};
 pub use ask::Ask;
 pub use client::Client;
 pub use random::drawn;
