@@ -53,11 +53,22 @@ impl Stores {
         let cache = self.cache.borrow();
         let Some(cache) = cache.as_ref() else { return };
         let now = Moment::now();
+        let mut stale = self.stale.borrow_mut();
+        // Of another version, or older than what was read since, is what somebody else has written.
+        let is_confirmed = |origin: usize, one: &Kept| {
+            let version = self.version(origin);
+            let is_since = stale.kept.get(&origin).is_some_and(|ours| one.at >= *ours);
+            version.is_some() && one.got.version == version && is_since
+        };
         let sources = self.sources.iter().filter(|(_, spec)| !is_lease(spec));
-        let identities: Vec<String> = sources.map(|(_, spec)| self.cache_identity(spec)).collect();
+        let identities: BTreeMap<String, usize> =
+            sources.map(|(origin, spec)| (self.cache_identity(spec), *origin)).collect();
+        let origin = |one: &Kept| {
+            identities.get(&one.identity).copied().filter(|origin| is_confirmed(*origin, one))
+        };
         // What is wrong with it is said when all of it is written again.
-        if cache.confirm(&identities, now).is_ok() {
-            self.stale.borrow_mut().kept.values_mut().for_each(|at| *at = now);
+        for confirmed in cache.confirm(origin, now).unwrap_or_default() {
+            stale.kept.insert(confirmed, now);
         }
     }
 

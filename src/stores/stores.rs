@@ -193,6 +193,11 @@ impl Stores {
         result
     }
 
+    /// Whatever was in the way of it, a site that may be outdated asks again.
+    pub fn not_fetched(&self) {
+        self.stale.borrow_mut().not_fetched(Instant::now());
+    }
+
     /// The site runs with what was fetched last. True: it was outdated before, and is no more.
     pub fn taken_over(&self) -> bool {
         self.memory.borrow_mut().taken_over();

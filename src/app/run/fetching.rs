@@ -87,6 +87,9 @@ impl Site<'_> {
     }
 
     fn not_fetched(&mut self, error: stores::Error) {
+        if let Some(stores) = &self.prepared.stores {
+            stores.not_fetched();
+        }
         let error = Error::Stores(error);
         self.standing.was_not_fetched(&error.to_string());
         self.set_alarm();
