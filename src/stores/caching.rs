@@ -26,26 +26,38 @@ impl Stores {
         *self.cache.borrow_mut() = Some(cache);
     }
 
-    /// The site can be started with what was fetched: that is worth keeping. Else why it is not kept.
-    pub fn keep(&self, asked: &Asked) -> Result<(), String> {
-        let cache = self.cache.borrow();
-        let Some(cache) = cache.as_ref() else { return Ok(()) };
+    /// Holds on to what was fetched until it is known whether it is any good.
+    pub fn may_keep(&self, asked: &Asked) {
+        self.forget_unkept();
+        if self.cache.borrow().is_none() {
+            return;
+        }
         let now = Moment::now();
-        let mut fresh = Vec::new();
-        let mut stale = self.stale.borrow_mut();
+        let mut fresh = self.fresh.borrow_mut();
+        let stale = self.stale.borrow();
         for (origin, spec) in &self.sources {
             let is_stale = stale.fetched.contains_key(origin);
             let Some(got) = asked.of(*origin).filter(|_| !is_stale && !is_lease(spec)) else {
                 continue;
             };
-            stale.kept.insert(*origin, now);
-            fresh.push(Kept {
-                identity: self.cache_identity(spec),
-                at: now,
-                got: without_login(got),
-            });
+            let identity = self.cache_identity(spec);
+            fresh.push((*origin, Kept { identity, at: now, got: without_login(got) }));
         }
-        if fresh.is_empty() { Ok(()) } else { cache.write(fresh, now) }
+    }
+
+    /// The site runs with it, or is about to: that is worth keeping. Else why it is not kept.
+    pub fn keep(&self) -> Result<(), String> {
+        let (origins, fresh): (Vec<usize>, Vec<Kept>) = self.fresh.take().into_iter().unzip();
+        let cache = self.cache.borrow();
+        let Some(cache) = cache.as_ref().filter(|_| !fresh.is_empty()) else { return Ok(()) };
+        let times = origins.into_iter().zip(fresh.iter().map(|one| one.at));
+        self.stale.borrow_mut().kept.extend(times);
+        cache.write(fresh, Moment::now())
+    }
+
+    /// It came to nothing.
+    pub fn forget_unkept(&self) {
+        self.fresh.take();
     }
 
     /// Every store has said that its version is the one that the site has.

@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
-    self, Answer, Change, Executable, Failure, Held, Kind, Lease, Request, SourceRequest, Supplied,
+    self, Answer, Change, Executable, Failure, Held, Kept, Kind, Lease, Request, SourceRequest, Supplied,
     User, Work, Write, Written,
 };
 use crate::tools::Tool;
@@ -46,6 +46,8 @@ pub struct Stores {
     leases: RefCell<Leases>,
     pub(super) cache: RefCell<Option<Cache>>,
     pub(super) stale: RefCell<Staleness>,
+    /// What the cache gets when the site runs with it, with the index of its source.
+    pub(super) fresh: RefCell<Vec<(usize, Kept)>>,
     /// What a fetch that is under way need not ask for.
     reused: RefCell<Asked>,
     renewing: RefCell<Vec<String>>,
@@ -108,6 +110,7 @@ impl Stores {
             leases: RefCell::default(),
             cache: RefCell::default(),
             stale: RefCell::default(),
+            fresh: RefCell::default(),
             reused: RefCell::default(),
             renewing: RefCell::default(),
             supplied: RefCell::default(),
