@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +15,6 @@ use crate::helper::{Failure, usual_user};
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// One command, with all that it takes to start it again and again.
-#[derive(Debug)]
 pub struct Tool {
     /// For messages.
     pub(super) shown: String,
@@ -63,6 +63,14 @@ impl Tool {
 
     pub fn start(&self) -> Result<Run, Failure> {
         Run::start(self)
+    }
+}
+
+/// Its words and variables may be secrets.
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Tool");
+        shown.field("shown", &self.shown).field("account", &self.account).finish_non_exhaustive()
     }
 }
 
