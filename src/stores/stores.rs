@@ -10,8 +10,8 @@ use nix::sys::signal::Signal;
 
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
-    self, Answer, Change, Executable, Failure, Held, Kept, Kind, Lease, Request, SourceRequest, Supplied,
-    User, Work, Write, Written,
+    self, Answer, Change, Executable, Failure, Held, Kept, Kind, Lease, Request, SourceRequest,
+    Supplied, User, Work, Write, Written,
 };
 use crate::tools::Tool;
 
@@ -35,7 +35,7 @@ pub struct Stores {
     /// None where no source is a store.
     helper: Option<Helper>,
     /// By the index of each source.
-    tools: BTreeMap<usize, Tool>,
+    pub(super) tools: BTreeMap<usize, Tool>,
     pub(super) inherited: Rc<BTreeMap<OsString, OsString>>,
     within: Duration,
     pub(super) sources: Vec<(usize, SourceSpec)>,

@@ -61,6 +61,18 @@ impl Tool {
         })
     }
 
+    /// Variables of keybearer's own environment that it is given, and that the site must not see.
+    pub fn used(&self) -> &[String] {
+        &self.used
+    }
+
+    /// What decides what it prints beside its config: as whom it runs, and with which variables.
+    pub fn chosen_by(&self) -> impl Iterator<Item = Vec<u8>> {
+        let uid = self.account.uid.as_raw().to_string().into_bytes();
+        let variables = self.variables.iter().map(|text| text.as_bytes().to_vec());
+        std::iter::once(uid).chain(variables)
+    }
+
     pub fn start(&self) -> Result<Run, Failure> {
         Run::start(self)
     }
