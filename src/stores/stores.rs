@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::account::Account;
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
     self, Answer, Change, Executable, Failure, Held, Kept, Kind, Lease, Request, SourceRequest,
@@ -117,6 +118,11 @@ impl Stores {
             interrupt: RefCell::default(),
             sources,
         })))
+    }
+
+    /// As whom commands run, where that gives something away.
+    pub fn warnings(&self, site: &Account) -> Vec<String> {
+        self.tools.values().filter_map(|tool| tool.warning(site)).collect()
     }
 
     /// While a store is waited for, from now on.

@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 use super::{Error, Run};
 use crate::account::Account;
 use crate::config::{self, AccountSpec};
-use crate::helper::{Failure, usual_user};
+use crate::helper::{ANYBODY, Failure, usual_user};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -21,6 +21,8 @@ pub struct Tool {
     pub(super) path: PathBuf,
     pub(super) argv: Vec<CString>,
     pub(super) account: Account,
+    /// Somebody has chosen that user, for this or for the stores.
+    is_named: bool,
     pub(super) variables: Vec<CString>,
     /// Those of keybearer's own environment among them.
     pub(super) used: Vec<String>,
@@ -55,10 +57,29 @@ impl Tool {
             path: tool.program().to_owned(),
             argv: tool.argv.iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect(),
             account,
+            is_named: tool.user.is_some() || helper_user.is_some(),
             variables: variables.into_iter().filter_map(string).collect(),
             used,
             within: tool.within.map_or(within, |own| own.min(within)),
         })
+    }
+
+    /// What its user gives away, where it could be another one.
+    pub fn warning(&self, site: &Account) -> Option<String> {
+        let (tool, user) = (&self.shown, &self.account);
+        let is_anybody = !self.is_named && user.name.as_deref() == Some(ANYBODY);
+        let who = if !user.switch {
+            return None;
+        } else if user.uid == site.uid {
+            format!("user '{user}', who is the site's own: the site")
+        } else if is_anybody {
+            format!("user '{user}', as others do: whoever else runs as '{user}'")
+        } else {
+            return None;
+        };
+        Some(format!(
+            "{tool} runs as {who} can read its memory and what opens the secrets; name one of its own in its [[source]]: user = \"USER\", or helper-user = \"USER\" for all of them"
+        ))
     }
 
     /// Variables of keybearer's own environment that it is given, and that the site must not see.

@@ -59,6 +59,7 @@ fn it_never_ends() {
         "exec sleep 1000",
         "exec >&- 2>&-; sleep 1000",
         "trap '' TERM HUP INT; while :; do sleep 1; done",
+        "kill -STOP $$",
     ] {
         fails(
             &bench,
@@ -198,6 +199,31 @@ fn a_grandchild_holds_nobody_up() {
     assert_eq!(environment["SECRET_KEY"], KEY);
     let left = Pid::from_raw(environment["LEFT"].parse().unwrap());
     eventually("the grandchild is gone", || kill(left, None).is_err() || is_zombie(left));
+}
+
+/// What has left its group writes on, and nobody waits for that.
+#[test]
+fn a_flood_that_it_leaves_behind_holds_nobody_up() {
+    let bench = Bench::new();
+    let text = format!("setsid yes {CANARY} >&2 & echo SECRET_KEY={KEY}");
+    let within = "format = \"env\"\nwithin = \"60s\"";
+    let outcome = exec(&bench, &text, within).run();
+    assert_eq!(outcome.expect_nowhere(CANARY).environment()["SECRET_KEY"], KEY);
+}
+
+#[test]
+fn its_user_is_the_sites_own() {
+    crate::harness::requires_root_tests!();
+    let bench = Bench::new();
+    let text = format!("echo SECRET_KEY={KEY}");
+    let outcome = exec(&bench, &text, "format = \"env\"\nuser = \"{user}\"").run().expect_code(0);
+    let line = format!(
+        "command '{{dir}}/tool' runs as user '{}', who is the site's own: the site can read its memory and what opens the secrets; name one of its own in its [[source]]: user = \"USER\", or helper-user = \"USER\" for all of them",
+        bench.site().name
+    );
+    outcome.expect_stderr_contains(&line);
+    let outcome = exec(&bench, &text, "format = \"env\"\nuser = \"kbother\"").run().expect_code(0);
+    outcome.expect_nowhere("can read its memory");
 }
 
 fn is_zombie(pid: Pid) -> bool {
