@@ -125,7 +125,8 @@ fn what_it_prints_is_no_document() {
             " printed a NUL byte, which no environment variable can carry",
         );
     }
-    let nul = exec(&bench, &format!("echo '{{\"A\": \"{CANARY}\\u0000\"}}'"), "").run();
+    let nul =
+        exec(&bench, &format!("echo '{{\"A\": \"{CANARY}\\u0000\"}}'"), "user = \"kbother\"").run();
     nul.expect_refusal(
         78,
         "keybearer: command '{dir}/tool': A holds a NUL byte, which no environment variable can carry",
@@ -158,7 +159,7 @@ fn it_is_in_others_hands() {
     let bench = Bench::new();
     let line =
         |what: &str| format!("keybearer: command '{{dir}}/tool': refusing '{{dir}}/tool': {what}");
-    let run = || exec_with(&bench, &source(&["{dir}/tool"], "")).run();
+    let run = || exec_with(&bench, &source(&["{dir}/tool"], "user = \"kbother\"")).run();
     let touch = format!("touch {}/ran", bench.dir().display());
     script(&bench, "tool", &touch);
     let set = |path: &Path, mode: u32| {
@@ -172,7 +173,7 @@ fn it_is_in_others_hands() {
     let below = place(&bench);
     std::fs::rename(bench.path("tool"), below.join("tool")).unwrap();
     set(&below, 0o757);
-    exec_with(&bench, &source(&["{dir}/kept/tool"], "")).run().expect_refusal(
+    exec_with(&bench, &source(&["{dir}/kept/tool"], "user = \"kbother\"")).run().expect_refusal(
         77,
         "keybearer: command '{dir}/kept/tool': refusing '{dir}/kept/tool': directory '{dir}/kept' is writable by everyone (mode 0757); run: chmod o-w {dir}/kept",
     );
