@@ -214,7 +214,7 @@ fn a_flood_that_it_leaves_behind_holds_nobody_up() {
 
 #[test]
 fn its_user_is_the_sites_own() {
-    crate::harness::requires_root_tests!();
+    crate::harness::requires_root!();
     let bench = Bench::new();
     let text = format!("echo SECRET_KEY={KEY}");
     let outcome = exec(&bench, &text, "format = \"env\"\nuser = \"{user}\"").run().expect_code(0);
