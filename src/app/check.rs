@@ -54,6 +54,9 @@ fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
     let stores = report.take(Area::Secrets, stores);
     let directory = instance::lasting(&settings.name, &inherited);
     let asked = stores.as_ref().and_then(Option::as_deref);
+    if let (Some(stores), Some(account)) = (asked, &account) {
+        report.warn(Area::Secrets, &stores.warnings(account));
+    }
     if let Some(warning) = use_cache(asked, &settings, directory.as_deref()) {
         report.warn(Area::Secrets, &[warning.to_owned()]);
     }

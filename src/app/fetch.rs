@@ -19,6 +19,10 @@ use crate::sys;
 pub fn wanted(prepared: &Prepared) -> Result<Built, Error> {
     let (built, warnings) = quietly(prepared);
     warnings.iter().for_each(log::warning);
+    // Nobody is there later to see what comes of it.
+    if let Some(stores) = prepared.stores.as_ref().filter(|_| built.is_ok()) {
+        stores.keep().unwrap_or_else(log::warning);
+    }
     built
 }
 
@@ -40,8 +44,9 @@ pub fn with(prepared: &Prepared, asked: &Asked) -> (Result<Built, Error>, Vec<St
             let account = &prepared.account;
             let built = Environment::build(validated, inherited, &settings.environment, account);
             warnings.extend(built.warnings.iter().cloned());
-            let kept = prepared.stores.as_ref().map_or(Ok(()), |stores| stores.keep(asked));
-            warnings.extend(kept.err());
+            if let Some(stores) = &prepared.stores {
+                stores.may_keep(asked);
+            }
             (Ok(built), warnings)
         }
         Err(Error::Secrets(report)) => {

@@ -36,6 +36,9 @@ impl Prepared {
         let account = Account::resolve(settings.account.as_ref())?;
         let schema = read_schema(&settings)?;
         let stores = Stores::open(&settings, &inherited)?;
+        if let Some(stores) = &stores {
+            stores.warnings(&account).iter().for_each(log::warning);
+        }
         Ok(Prepared { inherited, settings, schema, account, stores })
     }
 

@@ -31,7 +31,7 @@ pub use contents::Contents;
 pub use directory::{Directory, Listing};
 pub use held::{Held, hold};
 pub use kind::Kind;
-pub use own::{read_own, write_own};
+pub use own::{read_own, remove_own, write_own};
 pub use refusal::Refusal;
 pub use rule::Rule;
 pub use shown::{command_word, quoted};

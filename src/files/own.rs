@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use nix::sys::stat::lstat;
-use nix::unistd::geteuid;
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
 use zeroize::Zeroizing;
 
-use super::successor::Successor;
+use super::successor::{Successor, system};
 use super::way::Way;
 use super::{Refusal, Rule, Unwritten, judge, open};
 
@@ -34,4 +34,11 @@ pub fn write_own(path: &Path, bytes: &[u8]) -> Result<(), Unwritten> {
     successor.must_be_in_memory()?;
     successor.fill(bytes)?;
     successor.take_place()
+}
+
+/// Whatever has the name, in a directory that would be believed.
+pub fn remove_own(path: &Path) -> Result<(), Unwritten> {
+    let way = Way::to(path, Rule::Own)?;
+    unlinkat(&way.above.fd, way.name.as_os_str(), UnlinkatFlags::NoRemoveDir)
+        .map_err(system(&way, "remove it"))
 }

@@ -6,7 +6,6 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{MsgFlags, recv, send};
-use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::Pid;
 use zeroize::Zeroizing;
 
@@ -18,6 +17,8 @@ use crate::sys::{self, Change, Ending};
 /// The helper keeps the deadline itself, and says of each source what became of it; only one that is
 /// stuck needs this much more.
 const GRACE: Duration = Duration::from_secs(2);
+/// The supervisor has other things to do than to wait for one that was killed.
+const REAPING: Duration = Duration::from_millis(200);
 
 /// One running helper.
 pub struct Job {
@@ -80,6 +81,10 @@ impl Job {
     pub fn advance(&mut self, now: Instant) -> Option<Result<Answer, Error>> {
         if let State::Over = self.state {
             return None;
+        }
+        if let Ok(Some(Change::Stopped)) = sys::look_at(self.process) {
+            // Or it would be news for ever. Nobody here makes it go on, and its time ends.
+            let _ = sys::acknowledge_stop(self.process);
         }
         let result = match self.speak() {
             None if now < self.deadline => return None,
@@ -164,18 +169,9 @@ impl Job {
         // Nobody else reaps it, so the id is still its own.
         let _ = killpg(self.process, Signal::SIGKILL);
         let _ = kill(self.process, Signal::SIGKILL);
-        // It waits for no more than the kernel's own work: nothing holds up a KILL.
-        let after = loop {
-            match waitpid(self.process, None) {
-                Err(Errno::EINTR) => {}
-                Ok(WaitStatus::Exited(_, code)) => break Some(Ending::Code(code as u8)),
-                Ok(WaitStatus::Signaled(_, signal, _)) if signal != Signal::SIGKILL => {
-                    break Some(Ending::Signal(signal as i32));
-                }
-                Ok(_) | Err(_) => break None,
-            }
-        };
-        before.or(after)
+        // One that is held up by others is reaped with the orphans, in its time.
+        let after = sys::reap_within(self.process, REAPING).ok().flatten();
+        before.or(after.filter(|ending| *ending != Ending::Signal(Signal::SIGKILL as i32)))
     }
 }
 

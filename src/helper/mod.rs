@@ -38,4 +38,4 @@ pub use message::{
     encode_kept, encode_request,
 };
 pub use request::{Change, Credential, Held, Request, SourceRequest, Work, Write};
-pub use user::{User, usual_user};
+pub use user::{ANYBODY, User, usual_user};

@@ -7,7 +7,7 @@ use crate::users;
 
 /// Made for this by an administrator; else it is nobody.
 const OWN: &str = "keybearer";
-const ANYBODY: &str = "nobody";
+pub const ANYBODY: &str = "nobody";
 
 /// Who the helper runs as. Never root.
 #[derive(Debug)]

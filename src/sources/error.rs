@@ -40,6 +40,12 @@ pub enum Error {
         "{from} printed no JSON object; have it print one, or an env file with format = \"env\""
     )]
     NoObject { from: String },
+    #[error("{from} printed {name} twice; have it print one of them")]
+    Twice { from: String, name: String },
+    #[error(
+        "{from} printed a string for {name} that is no text (an escape such as \\ud800 stands for no character); have it encoded (base64, for instance)"
+    )]
+    NoText { from: String, name: String },
     #[error("{}", printed(from, errors))]
     Printed { from: String, errors: Vec<SyntaxError> },
     #[error("{0}: it was not asked")]
@@ -60,6 +66,8 @@ impl Error {
             | Error::TooLarge { .. }
             | Error::NoCredentials
             | Error::NoObject { .. }
+            | Error::Twice { .. }
+            | Error::NoText { .. }
             | Error::Printed { .. } => Exit::Config,
         }
     }

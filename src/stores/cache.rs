@@ -54,18 +54,35 @@ impl Cache {
             !is_replaced && self.age_of(old, now).is_ok()
         });
         kept.extend(fresh);
-        self.put(&kept)
+        self.put(&kept).inspect_err(|_| {
+            // What is there is outdated by now, and the next start would believe it.
+            if self.read().is_ok_and(|old| !old.is_empty()) {
+                let _ = files::remove_own(&self.path);
+            }
+        })
     }
 
-    /// The stores have said that these are as they were.
-    pub(super) fn confirm(&self, identities: &[String], now: Moment) -> Result<(), String> {
+    /// The stores have said that these are as they were: those of which `origin` knows whose they are.
+    /// Whose were.
+    pub(super) fn confirm(
+        &self,
+        origin: impl Fn(&Kept) -> Option<usize>,
+        now: Moment,
+    ) -> Result<Vec<usize>, String> {
         let mut kept = self.read()?;
+        let mut confirmed = Vec::new();
         let mut is_changed = false;
-        for one in kept.iter_mut().filter(|one| identities.contains(&one.identity)) {
-            is_changed |= one.at != now;
-            one.at = now;
+        for one in &mut kept {
+            if let Some(origin) = origin(one) {
+                confirmed.push(origin);
+                is_changed |= one.at != now;
+                one.at = now;
+            }
         }
-        if is_changed { self.put(&kept) } else { Ok(()) }
+        if is_changed {
+            self.put(&kept)?;
+        }
+        Ok(confirmed)
     }
 
     fn put(&self, kept: &[Kept]) -> Result<(), String> {

@@ -35,8 +35,31 @@ fn what_was_written_is_read_back_and_replaced() {
     let later = now + 2 * HOUR;
     cache.write(vec![kept("a", "4", later)], later).expect("written");
     assert_eq!(values(&cache), [pair("a", "4")]);
-    cache.confirm(&["a".to_owned()], later + HOUR).expect("written");
-    assert_eq!(cache.read().expect("good")[0].at, later + HOUR);
+}
+
+#[test]
+fn only_what_was_asked_about_is_dated_anew() {
+    let Some(place) = Scratch::in_memory() else { return };
+    let cache = Cache::new(place.root(), "site", HOUR);
+    let now = Moment::now();
+    cache.write(vec![kept("a", "1", now), kept("b", "2", now)], now).expect("written");
+    let second = |one: &Kept| (one.identity == "b").then_some(7);
+    assert_eq!(cache.confirm(second, now + HOUR), Ok(vec![7]));
+    let times: Vec<Moment> = cache.read().expect("good").iter().map(|one| one.at).collect();
+    assert_eq!(times, [now, now + HOUR]);
+}
+
+#[test]
+fn what_cannot_be_replaced_does_not_stay() {
+    let Some(place) = Scratch::in_memory() else { return };
+    let cache = Cache::new(place.root(), "site", HOUR);
+    let now = Moment::now();
+    cache.write(vec![kept("a", "1", now)], now).expect("written");
+    let too_long = "x".repeat(LONGEST);
+    let why = cache.write(vec![kept("a", &too_long, now)], now).expect_err("too long");
+    assert!(why.starts_with("not keeping a cache"), "{why}");
+    assert!(cache.read().expect("nothing").is_empty());
+    assert!(!place.path("site.cache").exists());
 }
 
 #[test]

@@ -35,6 +35,13 @@ impl Staleness {
         self.retry_at = Some(now + splayed(wait));
     }
 
+    /// A fetch came to nothing, perhaps before it was told so here: nobody else would ask again.
+    pub fn not_fetched(&mut self, now: Instant) {
+        if self.retry_at.is_none() {
+            self.ask_again(now);
+        }
+    }
+
     pub fn deadline(&self) -> Option<Instant> {
         self.retry_at
     }
@@ -55,6 +62,22 @@ impl Staleness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fetch_that_could_not_even_begin_is_not_the_last() {
+        let (mut stale, now) = (Staleness::default(), Instant::now());
+        stale.not_fetched(now);
+        assert_eq!(stale.deadline(), None);
+        stale.running.insert(0, Moment::from_unix(1));
+        stale.ask_again(now);
+        let later = now + SOON;
+        assert!(stale.is_due(later));
+        stale.not_fetched(later);
+        let next = stale.deadline();
+        assert!(next.is_some_and(|at| at > later));
+        stale.not_fetched(later);
+        assert_eq!(stale.deadline(), next, "it was told so already");
+    }
 
     #[test]
     fn it_is_asked_again_until_the_site_has_what_the_store_has() {

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::account::Account;
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
-    self, Answer, Change, Executable, Failure, Held, Kind, Lease, Request, SourceRequest, Supplied,
-    User, Work, Write, Written,
+    self, Answer, Change, Executable, Failure, Held, Kept, Kind, Lease, Request, SourceRequest,
+    Supplied, User, Work, Write, Written,
 };
 use crate::tools::Tool;
 
@@ -35,7 +36,7 @@ pub struct Stores {
     /// None where no source is a store.
     helper: Option<Helper>,
     /// By the index of each source.
-    tools: BTreeMap<usize, Tool>,
+    pub(super) tools: BTreeMap<usize, Tool>,
     pub(super) inherited: Rc<BTreeMap<OsString, OsString>>,
     within: Duration,
     pub(super) sources: Vec<(usize, SourceSpec)>,
@@ -46,6 +47,8 @@ pub struct Stores {
     leases: RefCell<Leases>,
     pub(super) cache: RefCell<Option<Cache>>,
     pub(super) stale: RefCell<Staleness>,
+    /// What the cache gets when the site runs with it, with the index of its source.
+    pub(super) fresh: RefCell<Vec<(usize, Kept)>>,
     /// What a fetch that is under way need not ask for.
     reused: RefCell<Asked>,
     renewing: RefCell<Vec<String>>,
@@ -108,12 +111,18 @@ impl Stores {
             leases: RefCell::default(),
             cache: RefCell::default(),
             stale: RefCell::default(),
+            fresh: RefCell::default(),
             reused: RefCell::default(),
             renewing: RefCell::default(),
             supplied: RefCell::default(),
             interrupt: RefCell::default(),
             sources,
         })))
+    }
+
+    /// As whom commands run, where that gives something away.
+    pub fn warnings(&self, site: &Account) -> Vec<String> {
+        self.tools.values().filter_map(|tool| tool.warning(site)).collect()
     }
 
     /// While a store is waited for, from now on.
@@ -191,6 +200,11 @@ impl Stores {
         });
         self.stale.borrow_mut().ask_again(Instant::now());
         result
+    }
+
+    /// Whatever was in the way of it, a site that may be outdated asks again.
+    pub fn not_fetched(&self) {
+        self.stale.borrow_mut().not_fetched(Instant::now());
     }
 
     /// The site runs with what was fetched last. True: it was outdated before, and is no more.

@@ -24,5 +24,5 @@ pub use memory::{give_code_back, lock_what_is_mapped};
 pub use process::{Forked, exit_now, fork};
 pub use random::random;
 pub use terminal_input::forbid_terminal_input;
-pub use wait::{Change, Ending, acknowledge_stop, look, look_at, reap};
+pub use wait::{Change, Ending, acknowledge_stop, look, look_at, reap, reap_within};
 pub use xattr::{fgetxattr, flistxattr, fremovexattr, fsetxattr};

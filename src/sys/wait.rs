@@ -1,4 +1,6 @@
 use std::io;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::unistd::Pid;
@@ -58,6 +60,21 @@ pub fn reap(child: Pid) -> io::Result<()> {
     wait(libc::P_PID, child.as_raw().unsigned_abs(), libc::WEXITED | libc::WNOHANG).map(drop)
 }
 
+/// Takes in the end of a child that was killed. It is a matter of moments; but a file system that hangs,
+/// or somebody who traces it, may hold it up for ever, and then it is let go of: None.
+pub fn reap_within(child: Pid, most: Duration) -> io::Result<Option<Ending>> {
+    const PAUSE: Duration = Duration::from_micros(500);
+    let until = Instant::now() + most;
+    loop {
+        let id = child.as_raw().unsigned_abs();
+        match wait(libc::P_PID, id, libc::WEXITED | libc::WNOHANG)? {
+            Some((_, Change::Ended(ending))) => return Ok(Some(ending)),
+            Some((_, Change::Stopped)) | None if Instant::now() >= until => return Ok(None),
+            Some((_, Change::Stopped)) | None => sleep(PAUSE),
+        }
+    }
+}
+
 /// Takes the stop of `child` off the kernel's hands, and nothing else: it may have ended since it was
 /// looked at, and its end must be seen by the next look.
 pub fn acknowledge_stop(child: Pid) -> io::Result<()> {
@@ -100,6 +117,18 @@ mod tests {
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
 
     use super::*;
+
+    #[test]
+    fn a_child_that_does_not_end_is_let_go_of() {
+        let mut child = Command::new("sleep").arg("1000").spawn().expect("sleep is everywhere");
+        let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
+        let most = Duration::from_millis(20);
+        assert_eq!(reap_within(pid, most).expect("it is there"), None);
+        kill(pid, Signal::SIGKILL).expect("it is ours");
+        let most = Duration::from_secs(60);
+        assert_eq!(reap_within(pid, most).expect("it is there"), Some(Ending::Signal(9)));
+        assert!(child.wait().is_err(), "it is no zombie");
+    }
 
     #[test]
     fn a_child_that_ends_right_after_its_stop_is_not_lost() {

@@ -3,7 +3,6 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, read};
 use zeroize::Zeroizing;
 
@@ -21,6 +20,9 @@ const TRY_AGAIN: u8 = 75;
 const LOOK: Duration = Duration::from_millis(100);
 /// The same when its pipes are closed, and its end is a matter of moments.
 const LOOK_SOON: Duration = Duration::from_millis(5);
+
+/// The supervisor has other things to do than to wait for one that was killed.
+const REAPING: Duration = Duration::from_millis(200);
 
 /// Read at a time; one that floods must not keep the supervisor from what else it does.
 const PIECES: usize = 64;
@@ -87,7 +89,12 @@ impl Run {
         // Before the pipes are read: what one that has ended wrote is in them by now.
         let ending = match sys::look_at(self.process) {
             Ok(Some(Change::Ended(ending))) => Some(ending),
-            Ok(Some(Change::Stopped) | None) | Err(_) => None,
+            // Or it would be news for ever. Nobody here makes it go on, and its time ends.
+            Ok(Some(Change::Stopped)) => {
+                let _ = sys::acknowledge_stop(self.process);
+                None
+            }
+            Ok(None) | Err(_) => None,
         };
         if ending.is_some() {
             // Those that it leaves behind write no more.
@@ -109,7 +116,7 @@ impl Run {
         Some(result)
     }
 
-    /// True: nothing more is there now.
+    /// True: nothing more has been printed by now. Who floods standard error keeps nobody from the end.
     fn read(&mut self) -> Result<bool, Errno> {
         let printed = &mut self.printed;
         let is_empty = drain(&mut self.output, |pipe| match printed.is_too_much() {
@@ -119,10 +126,10 @@ impl Run {
         // A secret may be quoted there.
         let mut unread = Zeroizing::new([0; 4096]);
         let said = &mut self.said;
-        let is_quiet = drain(&mut self.complaints, |pipe| {
+        drain(&mut self.complaints, |pipe| {
             read(pipe, &mut unread[..]).inspect(|count| *said = said.saturating_add(*count))
         })?;
-        Ok(is_empty && is_quiet)
+        Ok(is_empty)
     }
 
     fn verdict(&self, ending: Ending) -> Result<Got, Failure> {
@@ -174,8 +181,8 @@ impl Run {
         // Nobody else reaps it, so the id is still its own.
         let _ = killpg(self.process, Signal::SIGKILL);
         let _ = kill(self.process, Signal::SIGKILL);
-        // It waits for no more than the kernel's own work: nothing holds up a KILL.
-        while waitpid(self.process, None) == Err(Errno::EINTR) {}
+        // One that is held up by others is reaped with the orphans, in its time.
+        let _ = sys::reap_within(self.process, REAPING);
     }
 }
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, OsStr, OsString};
+use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,18 +10,19 @@ use nix::unistd::geteuid;
 use super::{Error, Run};
 use crate::account::Account;
 use crate::config::{self, AccountSpec};
-use crate::helper::{Failure, usual_user};
+use crate::helper::{ANYBODY, Failure, usual_user};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// One command, with all that it takes to start it again and again.
-#[derive(Debug)]
 pub struct Tool {
     /// For messages.
     pub(super) shown: String,
     pub(super) path: PathBuf,
     pub(super) argv: Vec<CString>,
     pub(super) account: Account,
+    /// Somebody has chosen that user, for this or for the stores.
+    is_named: bool,
     pub(super) variables: Vec<CString>,
     /// Those of keybearer's own environment among them.
     pub(super) used: Vec<String>,
@@ -55,14 +57,53 @@ impl Tool {
             path: tool.program().to_owned(),
             argv: tool.argv.iter().filter_map(|word| CString::new(word.as_bytes()).ok()).collect(),
             account,
+            is_named: tool.user.is_some() || helper_user.is_some(),
             variables: variables.into_iter().filter_map(string).collect(),
             used,
             within: tool.within.map_or(within, |own| own.min(within)),
         })
     }
 
+    /// What its user gives away, where it could be another one.
+    pub fn warning(&self, site: &Account) -> Option<String> {
+        let (tool, user) = (&self.shown, &self.account);
+        let is_anybody = !self.is_named && user.name.as_deref() == Some(ANYBODY);
+        let who = if !user.switch {
+            return None;
+        } else if user.uid == site.uid {
+            format!("user '{user}', who is the site's own: the site")
+        } else if is_anybody {
+            format!("user '{user}', as others do: whoever else runs as '{user}'")
+        } else {
+            return None;
+        };
+        Some(format!(
+            "{tool} runs as {who} can read its memory and what opens the secrets; name one of its own in its [[source]]: user = \"USER\", or helper-user = \"USER\" for all of them"
+        ))
+    }
+
+    /// Variables of keybearer's own environment that it is given, and that the site must not see.
+    pub fn used(&self) -> &[String] {
+        &self.used
+    }
+
+    /// What decides what it prints beside its config: as whom it runs, and with which variables.
+    pub fn chosen_by(&self) -> impl Iterator<Item = Vec<u8>> {
+        let uid = self.account.uid.as_raw().to_string().into_bytes();
+        let variables = self.variables.iter().map(|text| text.as_bytes().to_vec());
+        std::iter::once(uid).chain(variables)
+    }
+
     pub fn start(&self) -> Result<Run, Failure> {
         Run::start(self)
+    }
+}
+
+/// Its words and variables may be secrets.
+impl fmt::Debug for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Tool");
+        shown.field("shown", &self.shown).field("account", &self.account).finish_non_exhaustive()
     }
 }
 

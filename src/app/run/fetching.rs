@@ -87,6 +87,9 @@ impl Site<'_> {
     }
 
     fn not_fetched(&mut self, error: stores::Error) {
+        if let Some(stores) = &self.prepared.stores {
+            stores.not_fetched();
+        }
         let error = Error::Stores(error);
         self.standing.was_not_fetched(&error.to_string());
         self.set_alarm();
@@ -102,11 +105,18 @@ impl Site<'_> {
         }
     }
 
+    /// What runs is what was fetched: a start when the stores are away may have it.
+    pub(super) fn keep_cache(&mut self) {
+        let kept = self.prepared.stores.as_ref().map_or(Ok(()), |stores| stores.keep());
+        self.saying.say_kept(kept);
+    }
+
     /// The cache has what runs. Whoever asked for what the store has did not get it.
     fn refuse_if_stale(&mut self) -> bool {
         let Some(stores) = &self.prepared.stores else { return false };
         let Some((since, why)) = stores.fetched_stale() else { return false };
         stores.taken_over();
+        self.keep_cache();
         self.refuse(&Error::Stale { since, why });
         true
     }

@@ -87,6 +87,7 @@ impl Site<'_> {
             self.standing.restarts += 1;
         }
         if generation == Generation::FIRST {
+            self.keep_cache();
             log::info(self.supervisor.status());
         }
     }

@@ -18,10 +18,14 @@ impl Site<'_> {
             {
                 log::info("the stores answer again, and what runs is what they have");
             }
+            self.keep_cache();
             self.carried = std::mem::take(&mut self.round.carried);
             self.store_carried();
         }
         // Nothing of what did not come to run is kept.
+        if let Some(stores) = &self.prepared.stores {
+            stores.forget_unkept();
+        }
         self.round.steps.clear();
         let goes_on = match done {
             true => self.goes_on(),

@@ -11,6 +11,7 @@ pub(super) struct Saying {
     once: BTreeSet<String>,
     failure: Option<String>,
     locked: Option<Locked>,
+    not_kept: Option<String>,
 }
 
 impl Saying {
@@ -27,6 +28,15 @@ impl Saying {
             log::warning(warning);
         }
         self.locked = Some(locked);
+    }
+
+    /// Whether there is a cache of them, where that is another answer than the last time.
+    pub fn say_kept(&mut self, kept: Result<(), String>) {
+        let why = kept.err();
+        if let Some(why) = why.as_ref().filter(|why| self.not_kept.as_ref() != Some(*why)) {
+            log::warning(why);
+        }
+        self.not_kept = why;
     }
 
     /// The same when they cannot: what was warned of before may come back with the next that can.

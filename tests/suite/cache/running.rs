@@ -144,6 +144,25 @@ fn a_store_that_says_no_is_believed() {
     setting.exec().run().expect_code(77).expect_nowhere(KEY);
 }
 
+/// What a gate has refused takes the place of nothing.
+#[test]
+fn what_never_ran_is_not_kept() {
+    let bench = Bench::new();
+    let Some(setting) = Setting::new(&bench) else { return };
+    setting.config(&format!(
+        "{CACHE}[reload]\nbefore = [[\"/bin/sh\", \"-c\", \"test $EMAIL_PASSWORD = {PASSWORD}\"]]\n"
+    ));
+    let running = setting.serving();
+    let kept = std::fs::read(setting.file()).unwrap();
+    setting.vault.seed("example/prod", &[("SECRET_KEY", KEY), ("EMAIL_PASSWORD", "other")]);
+    setting.reload().run().expect_code(1);
+    assert!(kept == std::fs::read(setting.file()).unwrap(), "it is the one that runs");
+    ends(running);
+    setting.is_away();
+    let exec = setting.exec().run().expect_code(0);
+    assert_eq!(exec.environment()["EMAIL_PASSWORD"], PASSWORD);
+}
+
 #[test]
 fn exec_and_check_use_it_and_rotate_does_not() {
     let bench = Bench::new();

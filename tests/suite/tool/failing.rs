@@ -59,6 +59,7 @@ fn it_never_ends() {
         "exec sleep 1000",
         "exec >&- 2>&-; sleep 1000",
         "trap '' TERM HUP INT; while :; do sleep 1; done",
+        "kill -STOP $$",
     ] {
         fails(
             &bench,
@@ -124,7 +125,8 @@ fn what_it_prints_is_no_document() {
             " printed a NUL byte, which no environment variable can carry",
         );
     }
-    let nul = exec(&bench, &format!("echo '{{\"A\": \"{CANARY}\\u0000\"}}'"), "").run();
+    let nul =
+        exec(&bench, &format!("echo '{{\"A\": \"{CANARY}\\u0000\"}}'"), "user = \"kbother\"").run();
     nul.expect_refusal(
         78,
         "keybearer: command '{dir}/tool': A holds a NUL byte, which no environment variable can carry",
@@ -157,7 +159,7 @@ fn it_is_in_others_hands() {
     let bench = Bench::new();
     let line =
         |what: &str| format!("keybearer: command '{{dir}}/tool': refusing '{{dir}}/tool': {what}");
-    let run = || exec_with(&bench, &source(&["{dir}/tool"], "")).run();
+    let run = || exec_with(&bench, &source(&["{dir}/tool"], "user = \"kbother\"")).run();
     let touch = format!("touch {}/ran", bench.dir().display());
     script(&bench, "tool", &touch);
     let set = |path: &Path, mode: u32| {
@@ -171,7 +173,7 @@ fn it_is_in_others_hands() {
     let below = place(&bench);
     std::fs::rename(bench.path("tool"), below.join("tool")).unwrap();
     set(&below, 0o757);
-    exec_with(&bench, &source(&["{dir}/kept/tool"], "")).run().expect_refusal(
+    exec_with(&bench, &source(&["{dir}/kept/tool"], "user = \"kbother\"")).run().expect_refusal(
         77,
         "keybearer: command '{dir}/kept/tool': refusing '{dir}/kept/tool': directory '{dir}/kept' is writable by everyone (mode 0757); run: chmod o-w {dir}/kept",
     );
@@ -198,6 +200,31 @@ fn a_grandchild_holds_nobody_up() {
     assert_eq!(environment["SECRET_KEY"], KEY);
     let left = Pid::from_raw(environment["LEFT"].parse().unwrap());
     eventually("the grandchild is gone", || kill(left, None).is_err() || is_zombie(left));
+}
+
+/// What has left its group writes on, and nobody waits for that.
+#[test]
+fn a_flood_that_it_leaves_behind_holds_nobody_up() {
+    let bench = Bench::new();
+    let text = format!("setsid yes {CANARY} >&2 & echo SECRET_KEY={KEY}");
+    let within = "format = \"env\"\nwithin = \"60s\"";
+    let outcome = exec(&bench, &text, within).run();
+    assert_eq!(outcome.expect_nowhere(CANARY).environment()["SECRET_KEY"], KEY);
+}
+
+#[test]
+fn its_user_is_the_sites_own() {
+    crate::harness::requires_root!();
+    let bench = Bench::new();
+    let text = format!("echo SECRET_KEY={KEY}");
+    let outcome = exec(&bench, &text, "format = \"env\"\nuser = \"{user}\"").run().expect_code(0);
+    let line = format!(
+        "command '{{dir}}/tool' runs as user '{}', who is the site's own: the site can read its memory and what opens the secrets; name one of its own in its [[source]]: user = \"USER\", or helper-user = \"USER\" for all of them",
+        bench.site().name
+    );
+    outcome.expect_stderr_contains(&line);
+    let outcome = exec(&bench, &text, "format = \"env\"\nuser = \"kbother\"").run().expect_code(0);
+    outcome.expect_nowhere("can read its memory");
 }
 
 fn is_zombie(pid: Pid) -> bool {
