@@ -61,7 +61,7 @@ fn places(own: &Path) -> Vec<PathBuf> {
 #[cfg(test)]
 impl Executable {
     /// Any program, for tests of what becomes of it.
-    pub(super) fn at(path: &str) -> Executable {
+    pub fn at(path: &str) -> Executable {
         Executable::among(vec![PathBuf::from(path)]).expect("a program of this system")
     }
 }

@@ -3,7 +3,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::PollFlags;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::socket::{MsgFlags, recv, send};
 use nix::unistd::Pid;
@@ -96,32 +96,6 @@ impl Job {
             Err(Error::HungUp) => Err(ended.map_or(Error::HungUp, Error::Ended)),
             other => other,
         })
-    }
-
-    /// For a command, which has nothing else to do. `wake` is looked at too, and when it wakes us
-    /// `interrupted` is asked.
-    pub fn run(
-        mut self,
-        interrupted: &dyn Fn() -> bool,
-        wake: Option<BorrowedFd<'_>>,
-    ) -> Result<Answer, Error> {
-        loop {
-            if let Some(result) = self.advance(Instant::now()) {
-                return result;
-            }
-            if interrupted() {
-                return Err(Error::Interrupted);
-            }
-            let mut watched = vec![PollFd::new(self.descriptor(), self.interest())];
-            watched.extend(wake.map(|wake| PollFd::new(wake, PollFlags::POLLIN)));
-            // A little late rather than early, and then again: poll(2) knows whole milliseconds.
-            let left = self.deadline.saturating_duration_since(Instant::now());
-            let left = PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX);
-            match poll(&mut watched, left) {
-                Ok(_) | Err(Errno::EINTR) => {}
-                Err(error) => return Err(Error::Wait { what: "poll", error }),
-            }
-        }
     }
 
     /// Some when nothing more is to be said or heard.

@@ -15,8 +15,6 @@ mod failure;
 mod forms;
 mod google_credentials;
 mod job;
-#[cfg(test)]
-mod job_tests;
 mod message;
 mod reply;
 mod request;

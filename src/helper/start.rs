@@ -6,18 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open};
-use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::sys::stat::{Mode, umask};
-use nix::unistd::{
-    Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execveat, getpid, getppid, setsid,
-};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, execveat};
 
 use super::{Error, Executable, User};
-use crate::privileges::{Failure, Stage, become_account, empty_bounding_set, errno, in_child};
-use crate::sys;
+use crate::privileges::{Failure, Servant, Stage, in_child};
 
 /// Sockets to every source at once, and a few files of the libraries.
 const DESCRIPTORS: u64 = 256;
@@ -36,11 +31,8 @@ const LIMITS: [(Resource, u64); 3] = [
 /// What the child is made of, all of it there before the fork.
 struct Start<'a> {
     executable: &'a Executable,
-    user: &'a User,
     variables: Vec<CString>,
-    channel: OwnedFd,
-    null: OwnedFd,
-    parent: Pid,
+    servant: Servant<'a>,
 }
 
 /// Starts it, and returns when it is past exec; our end of its socket does not block.
@@ -59,11 +51,9 @@ pub(super) fn start(
         .map_err(failed("opening /dev/null"))?;
     let start = Start {
         executable,
-        user,
         variables: variables.iter().filter_map(string).collect(),
-        channel: theirs,
-        null,
-        parent: getpid(),
+        // The socket and nothing else; the executable closes itself on exec.
+        servant: Servant::new(user.account(), [theirs.as_fd(), null.as_fd(), null.as_fd()]),
     };
     let process = in_child(3, || Err(start.child()))
         .map_err(|unborn| Error::from_unborn(unborn, executable.path(), user.account()))?;
@@ -74,36 +64,13 @@ impl Start<'_> {
     fn child(&self) -> Failure {
         let at = |stage| move |error| Failure { stage, error };
         let prepare = || {
-            // No terminal of anybody's, and a group that can be killed as a whole.
-            setsid().map_err(at(Stage::Session))?;
-            self.place_descriptors().map_err(at(Stage::Descriptors))?;
-            empty_bounding_set().map_err(at(Stage::Capabilities))?;
-            become_account(self.user.account())?;
-            self.follow_parent().map_err(at(Stage::ParentDeath))?;
-            limit().map_err(at(Stage::Limits))?;
-            umask(Mode::from_bits_truncate(0o077));
-            chdir("/").map_err(at(Stage::Directory))?;
-            sys::reset_all();
-            sys::unblock_all().map_err(|error| at(Stage::Signals)(errno(&error)))
+            self.servant.prepare()?;
+            limit().map_err(at(Stage::Limits))
         };
         match prepare() {
             Err(failure) => failure,
             Ok(()) => at(Stage::Exec)(self.execute()),
         }
-    }
-
-    /// The socket and nothing else; the executable closes itself on exec.
-    fn place_descriptors(&self) -> Result<(), Errno> {
-        dup2_stdin(&self.channel)?;
-        dup2_stdout(&self.null)?;
-        dup2_stderr(&self.null)?;
-        sys::place(&[]).map_err(|error| errno(&error))
-    }
-
-    /// Set after the ids, which clear it: PR_SET_PDEATHSIG(2const). Who died before is asked after.
-    fn follow_parent(&self) -> Result<(), Errno> {
-        prctl::set_pdeathsig(Signal::SIGKILL)?;
-        if getppid() == self.parent { Ok(()) } else { Err(Errno::ESRCH) }
     }
 
     fn execute(&self) -> Errno {

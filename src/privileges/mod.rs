@@ -5,8 +5,10 @@
 
 mod account;
 mod child;
+mod servant;
 mod stage;
 
-pub use account::{become_account, empty_bounding_set, errno, shed, stay_undumpable};
+pub use account::{become_account, errno, shed, stay_undumpable};
 pub use child::{Unborn, in_child};
+pub use servant::Servant;
 pub use stage::{Failure, Stage};

@@ -125,3 +125,7 @@ impl Job {
         Ok(Answer::Fetched(results.collect()))
     }
 }
+
+#[cfg(test)]
+#[path = "job_tests.rs"]
+mod tests;

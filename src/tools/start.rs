@@ -6,21 +6,15 @@ use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FcntlArg, OFlag, fcntl, open};
-use nix::sys::prctl;
-use nix::sys::signal::Signal;
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::Mode;
 use nix::sys::uio::pread;
-use nix::unistd::{
-    Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, execve, execveat, getpid, getppid, pipe2,
-    setsid,
-};
+use nix::unistd::{Pid, execve, execveat, pipe2};
 
 use super::Tool;
 use crate::exit::Exit;
 use crate::files::{self, Refusal, command_word};
 use crate::helper::{Failure, Kind};
-use crate::privileges::{self, Stage, Unborn, become_account, empty_bounding_set, errno, in_child};
-use crate::sys;
+use crate::privileges::{self, Servant, Stage, Unborn, in_child};
 
 /// What is started, and what is read of it; our ends do not block.
 pub(super) struct Started {
@@ -36,10 +30,7 @@ struct Child<'a> {
     /// Its interpreter opens it by its name.
     is_script: bool,
     path: CString,
-    input: OwnedFd,
-    output: OwnedFd,
-    complaints: OwnedFd,
-    parent: Pid,
+    servant: Servant<'a>,
 }
 
 /// Judges it, starts it, and returns when it is past exec. What is judged is what is started: a program
@@ -59,16 +50,9 @@ pub(super) fn start(tool: &Tool) -> Result<Started, Failure> {
         .map_err(failed("cannot open /dev/null"))?;
     let path = CString::new(tool.path.as_os_str().as_bytes())
         .map_err(|_| failed("cannot start it")(Errno::EINVAL))?;
-    let child = Child {
-        tool,
-        program,
-        is_script,
-        path,
-        input,
-        output: their_output,
-        complaints: their_complaints,
-        parent: getpid(),
-    };
+    let streams = [input.as_fd(), their_output.as_fd(), their_complaints.as_fd()];
+    let servant = Servant::new(&tool.account, streams);
+    let child = Child { tool, program, is_script, path, servant };
     let process = in_child(3, || Err(child.become_it()))
         .map_err(|unborn| not_started(tool, is_script, &unborn))?;
     Ok(Started { process, output, complaints })
@@ -83,37 +67,10 @@ fn pipe() -> Result<(OwnedFd, OwnedFd), Errno> {
 
 impl Child<'_> {
     fn become_it(&self) -> privileges::Failure {
-        let at = |stage| move |error| privileges::Failure { stage, error };
-        let prepare = || {
-            // No terminal of anybody's, and a group that can be killed as a whole.
-            setsid().map_err(at(Stage::Session))?;
-            self.place_descriptors().map_err(at(Stage::Descriptors))?;
-            empty_bounding_set().map_err(at(Stage::Capabilities))?;
-            become_account(&self.tool.account)?;
-            self.follow_parent().map_err(at(Stage::ParentDeath))?;
-            umask(Mode::from_bits_truncate(0o077));
-            chdir("/").map_err(at(Stage::Directory))?;
-            sys::reset_all();
-            sys::unblock_all().map_err(|error| at(Stage::Signals)(errno(&error)))
-        };
-        match prepare() {
+        match self.servant.prepare() {
             Err(failure) => failure,
-            Ok(()) => at(Stage::Exec)(self.execute()),
+            Ok(()) => privileges::Failure { stage: Stage::Exec, error: self.execute() },
         }
-    }
-
-    /// Everything else closes itself on exec.
-    fn place_descriptors(&self) -> Result<(), Errno> {
-        dup2_stdin(&self.input)?;
-        dup2_stdout(&self.output)?;
-        dup2_stderr(&self.complaints)?;
-        sys::place(&[]).map_err(|error| errno(&error))
-    }
-
-    /// Set after the ids, which clear it: PR_SET_PDEATHSIG(2const). Who died before is asked after.
-    fn follow_parent(&self) -> Result<(), Errno> {
-        prctl::set_pdeathsig(Signal::SIGKILL)?;
-        if getppid() == self.parent { Ok(()) } else { Err(Errno::ESRCH) }
     }
 
     fn execute(&self) -> Errno {
