@@ -7,7 +7,7 @@
 //!                                   |                             |
 //!                                   +-- stores -- helper ---------+
 //!                                                   | one request, one answer
-//!                                             keybearer-store -> AWS, Vault
+//!                                             keybearer-store -> AWS, Vault, Google, Azure
 //! ```
 //!
 //! A value moves only to the right; each arrow is one function whose input and output are types

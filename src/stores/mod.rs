@@ -1,5 +1,5 @@
-//! The remote sources of one site: the helper is asked for what they hold, and what must survive between
-//! two helpers is remembered here.
+//! The sources of one site that others answer for: the helper is asked for what stores hold, commands for
+//! what they print. What must survive between two of them is remembered here.
 
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ mod caching;
 mod error;
 mod job;
 mod leases;
+mod leasing;
 mod memory;
 mod staleness;
 // One type per file, and the file named after it.

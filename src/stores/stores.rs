@@ -1,5 +1,5 @@
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::fd::BorrowedFd;
@@ -11,14 +11,14 @@ use nix::sys::signal::Signal;
 use crate::account::Account;
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
-    self, Answer, Change, Executable, Failure, Held, Kept, Kind, Lease, Request, SourceRequest,
-    Supplied, User, Work, Write, Written,
+    self, Answer, Change, Executable, Failure, Kept, Kind, Request, SourceRequest, Supplied, User,
+    Work, Write, Written,
 };
 use crate::tools::Tool;
 
 use super::cache::Cache;
 use super::job::Place;
-use super::leases::{Due, Leases};
+use super::leases::Leases;
 use super::memory::Memory;
 use super::staleness::Staleness;
 use super::{Asked, Error, Job};
@@ -44,14 +44,14 @@ pub struct Stores {
     keys: Vec<KeyNames>,
     history: bool,
     pub(super) memory: RefCell<Memory>,
-    leases: RefCell<Leases>,
+    pub(super) leases: RefCell<Leases>,
     pub(super) cache: RefCell<Option<Cache>>,
     pub(super) stale: RefCell<Staleness>,
     /// What the cache gets when the site runs with it, with the index of its source.
     pub(super) fresh: RefCell<Vec<(usize, Kept)>>,
     /// What a fetch that is under way need not ask for.
     reused: RefCell<Asked>,
-    renewing: RefCell<Vec<String>>,
+    pub(super) renewing: RefCell<Vec<String>>,
     /// What each was asked with, without the credentials themselves.
     pub(super) supplied: RefCell<BTreeMap<usize, Supplied>>,
     interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
@@ -314,88 +314,6 @@ impl Stores {
         self.leases.borrow().deadline().into_iter().chain(retry).min()
     }
 
-    /// The leases of what was fetched last.
-    pub fn leases(&self) -> BTreeSet<String> {
-        self.leases.borrow().ids()
-    }
-
-    /// The leases whose time it is are renewed. True beside it: one of them has to be replaced.
-    pub fn start_renewals(&self, now: Instant) -> (Result<Option<Job>, Error>, bool) {
-        let Due { renew, replace } = self.leases.borrow_mut().due(now);
-        let job = self.held(&renew).and_then(|held| match held.is_empty() {
-            true => Ok(None),
-            false => self.start(Work::Renew(held)).map(Some),
-        });
-        *self.renewing.borrow_mut() = renew;
-        (job, replace)
-    }
-
-    /// Whether any has to be replaced, with why, where that is not its time alone.
-    pub fn renewed(&self, answer: Result<Answer, Error>) -> (bool, Vec<String>) {
-        let ids = self.renewing.take();
-        let results: Vec<Result<Lease, Failure>> = match answer {
-            Ok(Answer::Renewed(results)) if results.len() == ids.len() => results,
-            Ok(_) => failed_each(&ids, &Error::OtherAnswer.to_string()),
-            Err(error) => failed_each(&ids, &error.to_string()),
-        };
-        let now = Instant::now();
-        let mut replace = false;
-        let mut why = Vec::new();
-        for (id, result) in ids.iter().zip(results) {
-            replace |= self.leases.borrow_mut().renewed(id, &result, now);
-            let state = match result {
-                Ok(lease) => lease.state,
-                Err(failure) => {
-                    why.push(failure.message);
-                    failure.state
-                }
-            };
-            if let Some(origin) = self.leases.borrow().origin(id) {
-                self.memory.borrow_mut().note_state(origin, state);
-            }
-        }
-        (replace, why)
-    }
-
-    /// Ends the leases that neither what runs nor what was fetched last has.
-    pub fn start_revoking(&self, in_use: &BTreeSet<String>) -> Result<Option<Job>, Error> {
-        let unused = self.leases.borrow_mut().unused(in_use);
-        self.revoke(&unused)
-    }
-
-    /// Whatever came of it, nothing more is done about them: they end by themselves.
-    pub fn revoked(&self, answer: Result<Answer, Error>) -> Result<(), Error> {
-        self.leases.borrow_mut().forget_revoked();
-        let Answer::Revoked(results) = expected(answer?)? else { return Err(Error::OtherAnswer) };
-        let failures: Vec<Failure> = results.into_iter().filter_map(Result::err).collect();
-        if failures.is_empty() { Ok(()) } else { Err(Error::Failed(failures)) }
-    }
-
-    /// Ends all of them, and waits: nobody is left who uses one. A word where that did not work.
-    pub fn revoke_all(&self) -> Result<(), Error> {
-        let all = self.leases.borrow_mut().all_unused();
-        match self.revoke(&all)? {
-            None => Ok(()),
-            Some(job) => self.revoked(self.run(job)),
-        }
-    }
-
-    fn revoke(&self, ids: &[String]) -> Result<Option<Job>, Error> {
-        if ids.is_empty() {
-            return Ok(None);
-        }
-        self.start(Work::Revoke(self.held(ids)?)).map(Some)
-    }
-
-    fn held(&self, ids: &[String]) -> Result<Vec<Held>, Error> {
-        let leases = self.leases.borrow();
-        let held = leases.these(ids).map(|kept| {
-            let source = self.request(kept.origin)?;
-            Ok(Held { source, id: kept.id.clone(), seconds: kept.seconds })
-        });
-        held.collect()
-    }
-
     /// What a source that failed leaves for the next helper is kept all the same. How long it was asked for
     /// is said where that is not said yet.
     fn noted(&self, origin: usize, mut failure: Failure) -> Failure {
@@ -430,7 +348,7 @@ impl Stores {
         Some((spec, remote(spec)?))
     }
 
-    fn request(&self, origin: usize) -> Result<SourceRequest, Error> {
+    pub(super) fn request(&self, origin: usize) -> Result<SourceRequest, Error> {
         // An origin is an index of these very sources.
         let (spec, remote) = self.spec(origin).ok_or(Error::OtherAnswer)?;
         let mut supplied = helper::read_credentials(remote, &self.inherited)?;
@@ -446,7 +364,7 @@ impl Stores {
         Ok(SourceRequest { remote: remote.clone(), credentials, state, history })
     }
 
-    fn start(&self, work: Work) -> Result<Job, Error> {
+    pub(super) fn start(&self, work: Work) -> Result<Job, Error> {
         Ok(Job::new(Some(self.start_helper(work)?), Vec::new()))
     }
 
@@ -463,7 +381,7 @@ impl Stores {
         Ok(helper::Job::start(executable, user, variables, &request)?)
     }
 
-    fn run(&self, job: Job) -> Result<Answer, Error> {
+    pub(super) fn run(&self, job: Job) -> Result<Answer, Error> {
         let interrupt = self.interrupt.borrow().clone();
         // A signal is told once.
         let came = Cell::new(None);
@@ -494,11 +412,7 @@ fn remote(spec: &SourceSpec) -> Option<&Remote> {
     }
 }
 
-fn failed_each(ids: &[String], message: &str) -> Vec<Result<Lease, Failure>> {
-    ids.iter().map(|_| Err(Failure::new(Kind::Unreachable, message))).collect()
-}
-
-fn expected(answer: Answer) -> Result<Answer, Error> {
+pub(super) fn expected(answer: Answer) -> Result<Answer, Error> {
     match answer {
         Answer::Failed(failure) => Err(Error::Failed(vec![failure])),
         answer => Ok(answer),
