@@ -51,14 +51,16 @@ impl Running {
         living.map(|child| child.pid).collect()
     }
 
-    /// The one child it has, as soon as it has it.
+    /// The one child it has, as soon as it has one and no more: after a hand-over the one before may still
+    /// be on its way out.
     #[track_caller]
     pub fn child_pid(&self) -> Pid {
-        super::eventually("a child", || !self.child_pids().is_empty());
-        match self.child_pids()[..] {
-            [child] => child,
-            ref children => panic!("one child expected: {children:?}"),
-        }
+        let mut children = Vec::new();
+        super::eventually("one child", || {
+            children = self.child_pids();
+            children.len() == 1
+        });
+        children[0]
     }
 
     pub fn stdout(&self) -> String {
