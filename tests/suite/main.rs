@@ -34,6 +34,7 @@ mod init_and_key;
 mod instances;
 mod manager;
 mod memory;
+mod nginx;
 mod one_document;
 mod other_servers;
 mod postgres;
