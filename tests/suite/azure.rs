@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 
 use crate::harness::{Bench, CloudServer, DEADLINE, ask_store, with};
 
-const SOON: Duration = Duration::from_secs(2);
+/// Long enough for an answer on a machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(3);
 
 struct Azure(CloudServer);
 

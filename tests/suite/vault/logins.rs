@@ -168,7 +168,7 @@ fn an_unwrapped_secret_id_outlives_a_failure() {
     assert_eq!(look(source(&None)), Ok(None));
     assert_eq!(server.requests(), [""; 0]);
 
-    let soon = Duration::from_secs(1);
+    let soon = Duration::from_secs(3);
     let mut state = None;
     for (on, fault) in
         [("/login", json!(503)), ("/data/p", json!(503)), ("/data/p", json!("silence"))]

@@ -128,15 +128,14 @@ impl Client {
         }
     }
 
-    /// The last attempt has next to no time: then the one before knows better what is wrong.
+    /// The last attempt may be cut short: then the one before knows better what is wrong.
     async fn attempt(
         &self,
         ask: &Ask,
         busy: impl Fn(&Reply) -> Option<String>,
     ) -> Result<Reply, Failure> {
-        let left = self.deadline.left();
         let before = self.told.take();
-        if let Some(message) = before.as_ref().filter(|_| left < TOO_LATE) {
+        if let Some(message) = before.as_ref().filter(|_| self.deadline.left() < TOO_LATE) {
             return Err(Failure::new(Kind::Unreachable, message));
         }
         let result = self.send_once(ask).await.and_then(|reply| match busy(&reply) {
@@ -146,7 +145,7 @@ impl Client {
         if let Err(failure) = &result
             && failure.kind == Kind::Unreachable
         {
-            let before = before.filter(|_| left < HURRIED);
+            let before = before.filter(|_| self.deadline.left() < HURRIED);
             let message = before.unwrap_or_else(|| failure.message.clone());
             self.told.replace(Some(message.clone()));
             return Err(Failure::new(Kind::Unreachable, message));

@@ -77,10 +77,10 @@ impl Client {
         Ok(header)
     }
 
-    /// The last attempt has next to no time: then the one before knows better what is wrong.
+    /// The last attempt may be cut short: then the one before knows better what is wrong.
     async fn attempt(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
-        let hurried = self.deadline.left() < HURRIED;
         let result = self.judged(ask, token).await;
+        let hurried = self.deadline.left() < HURRIED;
         if let Err(failure) = &result
             && failure.kind == Kind::Unreachable
         {
