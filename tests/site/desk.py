@@ -1,0 +1,16 @@
+"""The demo's settings with a desk: it takes uploads and orders, runs code from C extensions, and tries what
+the unit around it forbids. What goes wrong at its start its environment says."""
+
+import os
+import sys
+import time
+
+time.sleep(float(os.environ.get("BOOT_SECONDS", "0")))
+if os.environ.get("FAIL") == "exit":
+    sys.exit(5)
+
+from demo.settings import *  # noqa: F403
+from demo.settings import DATA_DIR
+
+ROOT_URLCONF = "desk_pages"
+MEDIA_ROOT = DATA_DIR / "media"
