@@ -15,13 +15,13 @@ booted.make_the_application()
 # In the order in which they run.
 import units  # noqa: F401
 import life  # noqa: F401
-# import sockets  # noqa: F401
-# import reload  # noqa: F401
-# import confinement  # noqa: F401
-# import sources  # noqa: F401
-# import rotation  # noqa: F401
-# import worker  # noqa: F401
+import sockets  # noqa: F401
+import reload  # noqa: F401
+import confinement  # noqa: F401
+import sources  # noqa: F401
+import rotation  # noqa: F401
+import worker  # noqa: F401
 # import readme  # noqa: F401
-# import secrecy  # noqa: F401
+import secrecy  # noqa: F401
 
 main("systemd")
