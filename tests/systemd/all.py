@@ -21,7 +21,7 @@ import confinement  # noqa: F401
 import sources  # noqa: F401
 import rotation  # noqa: F401
 import worker  # noqa: F401
-# import readme  # noqa: F401
+import readme  # noqa: F401
 import secrecy  # noqa: F401
 
 main("systemd")

@@ -74,11 +74,11 @@ def what_is_forbidden():
 
 @case
 def an_upload():
-    content = random.randbytes(6_000_000)
-    head = '--x\r\nContent-Disposition: form-data; name="file"; filename="sent"\r\nContent-Type: text/plain\r\n\r\n'
-    body = head.encode() + content + b"\r\n--x--\r\n"
+    content, boundary = random.randbytes(6_000_000), "keybearer" * 5
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="sent"\r\nContent-Type: text/plain\r\n\r\n'
+    body = head.encode() + content + f"\r\n--{boundary}--\r\n".encode()
     site = running()
-    status, answer = site.get("/upload", method="POST", body=body, Content_Type="multipart/form-data; boundary=x")
+    status, answer = site.get("/upload", method="POST", body=body, Content_Type=f"multipart/form-data; boundary={boundary}")
     assert status == 200, answer
     arrived = json.loads(answer)
     assert arrived["way"].startswith("/tmp/"), arrived

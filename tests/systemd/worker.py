@@ -4,7 +4,7 @@ import os
 import pathlib
 import subprocess
 
-from booted import APP, GROUP, KIT, USER, Site, environ, in_group, run, said, show, systemctl
+from booted import GROUP, KIT, USER, Site, environ, in_group, run, said, show, systemctl
 from cases import case, eventually
 
 UNIT = "keybearer-celery@shop.service"
@@ -20,13 +20,14 @@ def a_celery_worker():
         command=["celery", "--app", "jobs", "worker", "--concurrency", "1", "--without-gossip", "--without-mingle"],
         QUEUE=str(queue),
         HOLD=str(queue / "hold"),
+        KEYS_STAY="1",
     )
     run("install", "-d", "-o", USER, "-g", GROUP, queue)
     run("runuser", "-u", USER, "--", "mkfifo", queue / "hold")
     systemctl("enable", "--now", UNIT)
     assert site.status()["name"] == "shop-celery"
     send(site, "first")
-    eventually("it is at it", lambda: "first begins" in said_without_keys())
+    eventually("it is at it", lambda: "first begins" in said(UNIT))
     key = site.new_key()
     reload = subprocess.Popen(["systemctl", "reload", UNIT])
     # It waits for the task.
@@ -34,15 +35,11 @@ def a_celery_worker():
     assert reload.poll() is None
     (queue / "hold").write_text("go\n")
     assert reload.wait() == 0
-    assert "first ends" in said_without_keys()
+    assert "first ends" in said(UNIT)
     assert environ(min(pid for pid in in_group(UNIT) if pid != int(show(UNIT, "MainPID"))))["SECRET_KEY"] == key
     systemctl("disable", "--now", UNIT)
     assert show(UNIT, "Result") == "success" and not in_group(UNIT)
     assert not os.path.exists("/run/keybearer/shop-celery")
-
-
-def said_without_keys():
-    return said(UNIT)
 
 
 def send(site, name):
