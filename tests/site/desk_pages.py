@@ -41,14 +41,27 @@ def order(request):
 
 def extension(request):
     """Compiled code: a database driver, and functions of Python's that C calls back."""
+    import cffi
     from psycopg import pq
 
     kind = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_int))
     numbers = (ctypes.c_int * 3)(3, 1, 2)
     ctypes.CDLL(None).qsort(numbers, 3, ctypes.sizeof(ctypes.c_int), kind(lambda a, b: a[0] - b[0]))
-    import _cffi_backend
+    ffi = cffi.FFI()
+    ffi.cdef("size_t strlen(const char *);")
+    length = ffi.dlopen(None).strlen(b"four")
+    return JsonResponse({"psycopg": pq.__impl__, "ctypes": list(numbers), "cffi": length})
 
-    return JsonResponse({"psycopg": pq.__impl__, "sorted": list(numbers), "cffi": _cffi_backend.__version__})
+
+def callback(request):
+    """The one thing of cffi's that writes code into memory."""
+    import cffi
+
+    try:
+        cffi.FFI().callback("int(int)", lambda number: number)
+    except MemoryError as error:
+        return HttpResponse(str(error))
+    return HttpResponse("done")
 
 
 def outcome(attempt):
@@ -100,6 +113,7 @@ urlpatterns = [
     path("upload", upload),
     path("order", order),
     path("extension", extension),
+    path("callback", callback),
     path("attempts", attempts),
     path("key", key),
 ]

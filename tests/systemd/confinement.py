@@ -5,7 +5,7 @@ import json
 import os
 import random
 
-from booted import APP, Site, proc_status
+from booted import APP, SOURCE, Site, proc_status, said, systemctl
 from cases import case
 from life import DESK
 
@@ -95,9 +95,21 @@ def a_database_in_a_file():
 @case
 def compiled_code():
     status, body = running().get("/extension")
-    assert status == 200
-    found = json.loads(body)
-    assert found["psycopg"] == "binary" and found["sorted"] == [1, 2, 3] and found["cffi"], found
+    assert status == 200, said(running().unit)
+    expected = {"psycopg": "binary", "ctypes": [1, 2, 3], "cffi": 4}
+    assert json.loads(body) == expected, body
+
+
+@case
+def code_that_writes_code():
+    """It is forbidden, and README's line for a drop-in allows it."""
+    site = running()
+    status, said_by_cffi = site.get("/callback")
+    assert status == 200 and said_by_cffi.startswith(b"Cannot allocate write+execute memory"), said_by_cffi
+    assert "| `MemoryDenyWriteExecute=no` |" in (SOURCE / "README.md").read_text()
+    site.drop_in("[Service]\nMemoryDenyWriteExecute=no\n")
+    systemctl("restart", site.unit)
+    assert site.get("/callback") == (200, b"done")
 
 
 @case

@@ -1,6 +1,8 @@
 """A site from its start to its stop, without a socket unit."""
 
+import json
 import os
+import pathlib
 import signal
 
 from booted import Site, environ, journal, said, show, systemctl
@@ -38,6 +40,21 @@ def the_journal_knows_how_grave_a_line_is():
     for priority, text in [("3", "ALLOWED_HOSTS"), ("4", "LD_PRELOAD"), ("6", "serving on")]:
         assert any(at == priority and text in line for at, line in lines), lines
     assert not any(line.startswith("<") for _, line in lines), lines
+    site.stop()
+
+
+@case
+def what_all_instances_share():
+    """In a file that need not be there."""
+    shared = pathlib.Path("/etc/default/keybearer")
+    shared.write_text("# For all instances.\nKEYBEARER_LOG_FORMAT=json\nHTTPS_PROXY=http://proxy.test:3128\n")
+    site = Site("shared")
+    site.start()
+    shared.unlink()
+    lines = [line["MESSAGE"] for line in journal(site.unit) if line["_COMM"] == "keybearer"]
+    assert any(json.loads(line)["message"].startswith("serving on") for line in lines), lines
+    told = environ(site.processes()[0])
+    assert told["HTTPS_PROXY"] == "http://proxy.test:3128" and "KEYBEARER_LOG_FORMAT" not in told
     site.stop()
 
 

@@ -80,7 +80,7 @@ class Vault:
 
     def source(self, port):
         return (
-            f'[[source]]\ntype = "vault"\naddress = "https://127.0.0.1:{port}"\nmount = "secret"\npath = "site"\n'
+            f'[[source]]\ntype = "vault"\naddress = "https://localhost:{port}"\nmount = "secret"\npath = "site"\n'
             f'ca-file = "{self.about["ca"]}"\n'
             f'auth = {{ method = "approle", role-id = "{self.role}", secret-id-file = "{self.secret_id}" }}\n'
         )
