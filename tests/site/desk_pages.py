@@ -80,7 +80,9 @@ def syscall(number, *arguments):
 
 def attempts(request):
     """What becomes of what the unit forbids, and of what it must let through."""
-    result = {name: outcome(lambda name=name: open(name + "/trace", "w").close()) for name in request.GET.getlist("write")}
+    result = {}
+    for place in request.GET.getlist("write"):
+        result[place] = outcome(lambda: open(f"{place}/trace", "w").close())
     set_id = os.path.join(os.environ["DEMO_DATA"], "set-id")
     open(set_id, "w").close()
     tries = {

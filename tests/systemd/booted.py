@@ -10,8 +10,6 @@ import shutil
 import socket
 import subprocess
 
-from cases import eventually
-
 SOURCE = pathlib.Path("/srv/source")
 KIT = pathlib.Path("/srv/keybearer-test")
 APP = pathlib.Path("/srv/example/app")
@@ -44,6 +42,11 @@ def journal(unit):
     run("journalctl", "--sync")
     lines = run("journalctl", "-o", "json", "--all", f"_SYSTEMD_UNIT={unit}").stdout.splitlines()
     return [json.loads(line) for line in lines]
+
+
+def runs_again(unit, times):
+    """Whether systemd has started it anew so often, and it is up."""
+    return show(unit, "NRestarts", "SubState") == [str(times), "running"]
 
 
 def said(unit):
@@ -137,6 +140,13 @@ class Site:
     def processes(self):
         """All but keybearer itself."""
         return [pid for pid in in_group(self.unit) if pid != self.main_pid()]
+
+    def signs_with(self, key):
+        """Whether the generation that runs, and no other, has this key."""
+        try:
+            return {environ(pid)["SECRET_KEY"] for pid in self.processes()} == {key}
+        except (FileNotFoundError, ProcessLookupError):
+            return False
 
     def is_gone(self):
         assert in_group(self.unit) == [], in_group(self.unit)

@@ -5,7 +5,7 @@ import os
 import pathlib
 import signal
 
-from booted import Site, environ, journal, said, show, systemctl
+from booted import Site, environ, journal, runs_again, said, show, systemctl
 from cases import case, eventually
 
 DESK = '[ready]\npath = "/healthz"\n[environment]\nset = { DJANGO_SETTINGS_MODULE = "desk" }\n'
@@ -23,7 +23,8 @@ def start_and_stop():
     for pid in site.processes():
         told = environ(pid)
         assert told["SECRET_KEY"] == site.variables["SECRET_KEY"]
-        assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY"} & set(told), told.keys()
+        of_systemd = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY"}
+        assert not of_systemd & set(told), told.keys()
     systemctl("disable", "--now", site.unit)
     assert show(site.unit, "Result", "ActiveState") == ["success", "inactive"]
     site.is_gone()
@@ -74,12 +75,12 @@ def a_crash_is_restarted():
     site.start()
     keybearer = site.main_pid()
     os.kill(min(site.processes()), signal.SIGKILL)
-    eventually("another keybearer", lambda: show(site.unit, "NRestarts") == "1" and show(site.unit, "SubState") == "running")
+    eventually("another keybearer", lambda: runs_again(site.unit, 1))
     assert site.main_pid() != keybearer and site.get() == (200, b"ok")
     # And keybearer itself.
     before = site.processes()
     os.kill(site.main_pid(), signal.SIGKILL)
-    eventually("a third", lambda: show(site.unit, "NRestarts") == "2" and show(site.unit, "SubState") == "running")
+    eventually("a third", lambda: runs_again(site.unit, 2))
     assert site.get() == (200, b"ok") and not set(before) & set(site.processes())
     site.stop()
     site.is_gone()
@@ -116,7 +117,7 @@ def a_hung_server_is_caught():
     site.start()
     for pid in site.processes():
         os.kill(pid, signal.SIGSTOP)
-    eventually("it runs again", lambda: show(site.unit, "NRestarts") == "1" and show(site.unit, "SubState") == "running")
+    eventually("it runs again", lambda: runs_again(site.unit, 1))
     assert site.get() == (200, b"ok")
     assert "the server does not answer" in said(site.unit), said(site.unit)
     site.stop()

@@ -39,7 +39,8 @@ def make_the_example():
     run("install", "-d", "-o", USER, "-g", GROUP, "/var/lib/example")
     os.mkdir("/etc/example")
     # The database is a file, and the hosts are those that the cases ask for.
-    text = re.sub("DATABASE_URL=.*", "DATABASE_URL=sqlite:////var/lib/example/db.sqlite3", block("env", "SECRET_KEY"))
+    database = "DATABASE_URL=sqlite:////var/lib/example/db.sqlite3"
+    text = re.sub("DATABASE_URL=.*", database, block("env", "SECRET_KEY"))
     env = pathlib.Path("/etc/example/example.env")
     env.touch(mode=0o640)
     env.write_text(text)

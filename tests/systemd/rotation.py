@@ -2,7 +2,7 @@
 
 import re
 
-from booted import Site, environ, journal, run, said, secrets, show, systemctl
+from booted import Site, said, secrets, show, systemctl
 from cases import case, eventually
 from life import DESK
 
@@ -29,7 +29,7 @@ def the_timer_rotates_on_its_own():
     assert now != first and first not in text, said(service)
     steps = re.findall("^(staged|promoted|dropped|retired)", said(service), re.M)
     assert steps[:3] in (["staged", "promoted", "dropped"], ["staged", "promoted", "retired"]), said(service)
-    eventually("it signs with it", lambda: environ(site.processes()[0])["SECRET_KEY"] == now)
+    eventually("it signs with it", lambda: site.signs_with(now))
     # Two of the generations came by a promotion and its preparation; nothing was started anew.
     assert show(site.unit, "NRestarts") == "0" and site.get() == (200, b"ok")
     site.stop()

@@ -20,7 +20,8 @@ def a_visitor_starts_the_site():
     assert show(site.unit, "ActiveState") == "inactive"
     assert fetch(path) == (200, b"ok")
     # What lies beside the directories of instances is none.
-    eventually("it serves", lambda: run("keybearer", "status", "--check", code=None).stdout == "visited: serving\n")
+    check = ["keybearer", "status", "--check"]
+    eventually("it serves", lambda: run(*check, code=None).stdout == "visited: serving\n")
     assert show(site.unit, "ActiveState") == "active"
     assert "serving on unix:/run/keybearer/visited.sock" in said(site.unit), said(site.unit)
     systemctl("disable", "--now", unit, site.unit)

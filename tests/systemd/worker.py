@@ -4,7 +4,7 @@ import os
 import pathlib
 import subprocess
 
-from booted import GROUP, KIT, USER, Site, environ, in_group, run, said, show, systemctl
+from booted import GROUP, KIT, USER, Site, in_group, run, said, show, systemctl
 from cases import case, eventually
 
 UNIT = "keybearer-celery@shop.service"
@@ -17,7 +17,7 @@ def a_celery_worker():
         "shop-celery",
         '[ready]\nsettle = "1s"\n[reload]\ndrain = "10m"\n',
         listen=False,
-        command=["celery", "--app", "jobs", "worker", "--concurrency", "1", "--without-gossip", "--without-mingle"],
+        command=["celery", "--app", "jobs", "worker", "--concurrency", "1", "--without-mingle"],
         QUEUE=str(queue),
         HOLD=str(queue / "hold"),
         KEYS_STAY="1",
@@ -36,7 +36,8 @@ def a_celery_worker():
     (queue / "hold").write_text("go\n")
     assert reload.wait() == 0
     assert "first ends" in said(UNIT)
-    assert environ(min(pid for pid in in_group(UNIT) if pid != int(show(UNIT, "MainPID"))))["SECRET_KEY"] == key
+    site.unit = UNIT
+    assert site.signs_with(key)
     systemctl("disable", "--now", UNIT)
     assert show(UNIT, "Result") == "success" and not in_group(UNIT)
     assert not os.path.exists("/run/keybearer/shop-celery")
