@@ -9,7 +9,7 @@ import subprocess
 import threading
 import urllib.request
 
-from booted import KIT, SOURCE, Site, environ, proc_status, run, said, secrets, show, systemctl
+from booted import APP, GROUP, KIT, SOURCE, USER, Site, environ, proc_status, run, said, secrets, show, systemctl
 from cases import case, eventually
 from life import DESK
 
@@ -177,4 +177,24 @@ def a_command():
     shutil.chown(vault / "env", "example-secrets")
     site.start()
     assert site.signs_with(site.variables["SECRET_KEY"])
+    site.stop()
+
+
+@case
+def a_schema_that_root_cannot_reach():
+    """Root without its right to pass over modes: the refusal names the directory."""
+    private = pathlib.Path("/srv/private")
+    shutil.copytree(APP, private)
+    run("chown", "-R", f"{USER}:{GROUP}", private)
+    os.chmod(private, 0o750)
+    site = Site("private", DESK)
+    text = site.config.read_text().replace(str(APP), str(private))
+    site.config.write_text(f'schema = "{private}/keybearer.schema.toml"\n{text}')
+    site.start(code=1)
+    assert show(site.unit, "ExecMainStatus") == "77" and f"directory '{private}'" in said(site.unit), said(site.unit)
+    elsewhere = "/etc/keybearer/private.schema.toml"
+    shutil.copy(private / "keybearer.schema.toml", elsewhere)
+    site.config.write_text(f'schema = "{elsewhere}"\n{text}')
+    systemctl("restart", site.unit)
+    assert site.get() == (200, b"ok")
     site.stop()
