@@ -145,17 +145,3 @@ def every_line_for_a_drop_in_is_one():
     (directory / "all.conf").write_text("[Service]\n" + "\n".join(lines) + "\n")
     done = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "keybearer@table.service")
     assert not done.stderr, done.stderr
-
-
-@case
-def every_line_for_a_drop_in_is_one():
-    """Of the table of what a site may need, and of the text below it."""
-    _, section = README.split("#### What else a site may need")
-    section, _ = section.split("There is no memory limit")
-    lines = re.findall(r"`([A-Z][A-Za-z]+=[A-Za-z_-]+)`", section)
-    assert len(lines) == 7, lines
-    directory = UNITS / "keybearer@table.service.d"
-    directory.mkdir()
-    (directory / "all.conf").write_text("[Service]\n" + "\n".join(lines) + "\n")
-    done = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "keybearer@table.service")
-    assert not done.stderr, done.stderr
