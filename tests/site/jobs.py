@@ -23,9 +23,11 @@ app.conf.update(
 
 
 def say(what):
+    # A journal must not have them.
+    if "KEYS_STAY" not in os.environ:
+        what += f" {os.environ['SECRET_KEY']} {os.environ['SECRET_KEY_FALLBACKS']}"
     # In one piece: the lines of two processes must not mix.
-    line = f"{what} {os.environ['SECRET_KEY']} {os.environ['SECRET_KEY_FALLBACKS']}\n"
-    os.write(1, line.encode())
+    os.write(1, f"{what}\n".encode())
 
 
 @app.task(name="jobs.work")

@@ -1,0 +1,95 @@
+"""With the socket unit: systemd holds the socket, before the site runs and while it restarts."""
+
+import json
+import os
+import stat
+import subprocess
+
+from booted import SOURCE, Site, fetch, run, said, show, systemctl
+from cases import case, eventually
+
+
+@case
+def a_visitor_starts_the_site():
+    """By the unit as it is shipped: a unix socket of the site's name."""
+    site = Site("visited", listen=False)
+    unit = "keybearer@visited.socket"
+    systemctl("enable", "--now", unit)
+    path = "/run/keybearer/visited.sock"
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o666
+    assert show(site.unit, "ActiveState") == "inactive"
+    assert fetch(path) == (200, b"ok")
+    # What lies beside the directories of instances is none.
+    check = ["keybearer", "status", "--check"]
+    eventually("it serves", lambda: run(*check, code=None).stdout == "visited: serving\n")
+    assert show(site.unit, "ActiveState") == "active"
+    assert "serving on unix:/run/keybearer/visited.sock" in said(site.unit), said(site.unit)
+    systemctl("disable", "--now", unit, site.unit)
+    site.is_gone()
+    assert not os.path.exists(path)
+
+
+def with_a_port(name, config=""):
+    site = Site(name, config)
+    site.socket = f"keybearer@{name}.socket"
+    site.drop_in(f"[Socket]\nListenStream=\nListenStream=127.0.0.1:{site.port}\n", site.socket)
+    return site
+
+
+@case
+def a_restart_loses_no_connection():
+    """The config has the same address, so that the site can be started without the socket unit too."""
+    site = with_a_port("restart")
+    systemctl("enable", "--now", site.socket, site.unit)
+    before = site.main_pid()
+    load = subprocess.Popen(
+        ["/usr/bin/python3", SOURCE / "tests/bench/load.py", str(site.port), "4"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(2):
+        systemctl("restart", site.unit)
+        assert site.get() == (200, b"ok")
+    asked = json.loads(load.communicate()[0])
+    assert site.main_pid() != before
+    assert asked["answered"] > 4 and not asked["failed"], asked
+    systemctl("stop", site.socket, site.unit)
+    site.is_gone()
+
+
+@case
+def without_it_a_restart_refuses():
+    """So that the case above could fail."""
+    site = Site("refuses")
+    site.start()
+    load = subprocess.Popen(
+        ["/usr/bin/python3", SOURCE / "tests/bench/load.py", str(site.port), "2"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    systemctl("restart", site.unit)
+    asked = json.loads(load.communicate()[0])
+    assert asked["failed"], asked
+    site.stop()
+
+
+@case
+def a_site_that_cannot_start_does_not_start_for_ever():
+    """Each visitor starts it again, until systemd has seen enough of that."""
+    site = with_a_port("hopeless")
+    site.write(SECRET_KEY="short")
+    systemctl("start", site.socket)
+    try:
+        site.get()
+    except OSError:
+        pass
+    eventually("the socket is closed", lambda: show(site.socket, "ActiveState") == "failed")
+    assert show(site.unit, "ExecMainStatus") == "78"
+    # As README says.
+    site.new_key()
+    systemctl("reset-failed", site.unit)
+    systemctl("restart", site.socket)
+    assert site.get() == (200, b"ok")
+    systemctl("stop", site.socket, site.unit)
