@@ -1,0 +1,165 @@
+"""What the cases say to the engine, and what they ask of a container."""
+
+import json
+import os
+import pathlib
+import re
+import secrets
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, "/srv/root/tests")
+
+from cases import eventually  # noqa: E402
+
+WORK = pathlib.Path("/srv/work")
+PORT = 8000
+PASSWORD = "canary-of-the-database-password"
+SETTINGS = ["ALLOWED_HOSTS=localhost,127.0.0.1", "DB_NAME=example", "DB_USER=example", "DB_HOST=db"]
+
+# Every key that a case has made. None of them may ever be seen.
+keys = [PASSWORD]
+
+
+def run(*command, code=0, **more):
+    """The output of a command, both streams; it must end with `code`, if one is given."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        **more,
+    )
+    if code is not None and done.returncode != code:
+        raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def docker(*words, code=0, **more):
+    return run("docker", *words, code=code, **more)
+
+
+def new_key():
+    key = run("/srv/static/keybearer", "key").strip()
+    keys.append(key)
+    return key
+
+
+def write(path, text, mode=0o444, owner=0):
+    """In one step, as a platform does it."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.write_text(text)
+    os.chown(fresh, owner, owner)
+    fresh.chmod(mode)
+    fresh.rename(path)
+
+
+def secret_directory():
+    """As the swarm mounts it: on a tmpfs, readable by everybody in the container."""
+    directory = WORK / f"secrets-{secrets.token_hex(4)}"
+    directory.mkdir(mode=0o755)
+    write(directory / "django_secret_key", new_key() + "\n")
+    write(directory / "db_password", PASSWORD + "\n")
+    return directory
+
+
+class Container:
+    """One of the shipped site image, on port 8000 of this network namespace; removed at the end. What
+    it logged, what it is inspected as and what it was made from is looked at for secrets then."""
+
+    def __init__(self, *options, command=(), image="example-site", secrets_in=None, port=True):
+        self.name = f"site-{secrets.token_hex(4)}"
+        self.secrets = secrets_in or secret_directory()
+        words = ["run", "--detach", "--name", self.name]
+        words += [word for setting in SETTINGS for word in ("--env", setting)]
+        words += ["--volume", f"{self.secrets}:/run/secrets:ro"]
+        words += ["--publish", f"127.0.0.1:{PORT}:8000"] if port else []
+        docker(*words, *options, image, *command)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        seen = self.logs() + docker("inspect", self.name)
+        if failure[0]:
+            print(self.logs(), flush=True)
+        docker("rm", "--force", "--volumes", self.name)
+        shown = [number for number, key in enumerate(keys) if key in seen]
+        assert not shown, f"the log or `docker inspect` shows secret {shown}"
+
+    def logs(self):
+        return docker("logs", self.name)
+
+    def inspect(self, what):
+        return json.loads(docker("inspect", "--format", "{{json %s}}" % what, self.name))
+
+    def serves(self):
+        """Waits until keybearer says so. The log up to then."""
+
+        def told():
+            said = self.logs()
+            if not self.inspect(".State.Running"):
+                raise AssertionError(f"it has ended:\n{said}")
+            return "keybearer: serving on" in said and said
+
+        return eventually("it serves", told)
+
+    def ended(self):
+        """Waits until it has ended by itself. Its exit code."""
+        eventually("it has ended", lambda: not self.inspect(".State.Running"))
+        return self.inspect(".State.ExitCode")
+
+    def stop(self, seconds=40):
+        docker("stop", "--time", seconds, self.name)
+        return self.inspect(".State.ExitCode")
+
+    def exec(self, *command, code=0, options=()):
+        return docker("exec", *options, self.name, *command, code=code)
+
+    def status(self):
+        return json.loads(self.exec("keybearer", "status", "--json"))
+
+    def processes(self):
+        """The processes in it, as /proc/PID/status has them, by what they are."""
+        found = []
+        listing = docker("top", self.name, "-eo", "pid").split()[1:]
+        for pid in listing:
+            try:
+                text = pathlib.Path(f"/proc/{pid}/status").read_text()
+            except FileNotFoundError:
+                continue
+            found.append(dict(re.findall(r"(\w+):\t(.*)", text)))
+        return found
+
+    def process(self, name, parent=None):
+        """The first one called so."""
+        return next(one for one in self.processes() if one["Name"] == name)
+
+
+class Load:
+    """Clients that ask the published port until the end of the block."""
+
+    def __init__(self, clients=4):
+        program = ["/usr/bin/python3", "/srv/root/tests/bench/load.py", str(PORT), str(clients)]
+        self.process = subprocess.Popen(
+            program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.result = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        said, _ = self.process.communicate()
+        self.result = json.loads(said)
+
+
+def get(path="/healthz"):
+    """What the published port answers."""
+    return run("curl", "--silent", "--show-error", "--max-time", "30", f"http://127.0.0.1:{PORT}{path}")
+
+
+def wait(seconds):
+    time.sleep(seconds)
