@@ -7,7 +7,6 @@ import re
 import secrets
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, "/srv/root/tests")
 
@@ -54,6 +53,17 @@ def write(path, text, mode=0o444, owner=0):
     os.chown(fresh, owner, owner)
     fresh.chmod(mode)
     fresh.rename(path)
+
+
+def shipped(name, *changes):
+    """A shipped config with some lines exchanged, for a container of its own."""
+    text = pathlib.Path("/srv/root/packaging/docker/site", name).read_text()
+    for before, after in changes:
+        assert text.count(before) == 1, (before, text)
+        text = text.replace(before, after)
+    path = WORK / f"{secrets.token_hex(4)}.toml"
+    path.write_text(text)
+    return ["--volume", f"{path}:/etc/keybearer/{name}:ro"]
 
 
 def secret_directory():
@@ -133,9 +143,18 @@ class Container:
             found.append(dict(re.findall(r"(\w+):\t(.*)", text)))
         return found
 
-    def process(self, name, parent=None):
+    def process(self, name):
         """The first one called so."""
         return next(one for one in self.processes() if one["Name"] == name)
+
+    def says(self, what):
+        """Waits until it is in the log."""
+
+        def told():
+            assert self.inspect(".State.Running"), f"it has ended:\n{self.logs()}"
+            return what in self.logs()
+
+        eventually(f"it says '{what}'", told)
 
 
 class Load:
@@ -158,8 +177,5 @@ class Load:
 
 def get(path="/healthz"):
     """What the published port answers."""
-    return run("curl", "--silent", "--show-error", "--max-time", "30", f"http://127.0.0.1:{PORT}{path}")
-
-
-def wait(seconds):
-    time.sleep(seconds)
+    asking = ["curl", "--silent", "--show-error", "--max-time", "30", "--header", "Host: localhost"]
+    return run(*asking, f"http://127.0.0.1:{PORT}{path}")
