@@ -5,10 +5,10 @@ import json
 import pathlib
 import shutil
 
-from engine import PASSWORD, docker, eventually, get, keys, new_key, run
+from engine import PASSWORD, SITE, docker, eventually, get, keys, new_key, run
 from cases import case, main
 
-SITE = pathlib.Path("/srv/work/site")
+
 OURS = ("web", "worker", "beat")
 
 

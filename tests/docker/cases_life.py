@@ -4,14 +4,8 @@ import pathlib
 import socket
 import subprocess
 
-from engine import PORT, Container, Load, docker, eventually, get, new_key, run, shipped, write
+from engine import NO_WATCH, PORT, Container, Load, docker, eventually, get, new_key, run, shipped, write
 from cases import case, main
-
-NO_WATCH = (
-    "# Looks at the files when they change, and every minute.\n[watch]\nevery = \"1m\"\n",
-    "",
-)
-
 
 def connections(site):
     """Sockets of the server's processes: a request that is being read is one more."""

@@ -13,9 +13,15 @@ sys.path.insert(0, "/srv/root/tests")
 from cases import eventually  # noqa: E402
 
 WORK = pathlib.Path("/srv/work")
+SITE = WORK / "site"
 PORT = 8000
 PASSWORD = "canary-of-the-database-password"
 SETTINGS = ["ALLOWED_HOSTS=localhost,127.0.0.1", "DB_NAME=example", "DB_USER=example", "DB_HOST=db"]
+# For cases in which nothing is looked at without being asked.
+NO_WATCH = (
+    '# Looks at the files when they change, and every minute.\n[watch]\nevery = "1m"\n',
+    "",
+)
 
 # Every key that a case has made. None of them may ever be seen.
 keys = [PASSWORD]
