@@ -40,7 +40,7 @@ def seconds(text):
 
 
 def patched():
-    """The Deployment with vault.yaml, as `kubectl patch` merges: lists of named things by their names."""
+    """The Deployment with vault.yaml, as `kubectl patch` merges: lists of named things by name."""
 
     def merge(base, patch):
         for key, value in patch.items():
@@ -84,7 +84,8 @@ def they_fit_each_other_and_the_image():
     deployment, service = one("deployment.yaml", "Deployment"), one("service.yaml", "Service")
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"] == labels
-    accounts = {one(name, "ServiceAccount")["metadata"]["name"] for name in ("service.yaml", "rotate.yaml")}
+    files = ("service.yaml", "rotate.yaml")
+    accounts = {one(name, "ServiceAccount")["metadata"]["name"] for name in files}
     for workload in (deployment, patched(), one("rotate.yaml", "CronJob")):
         spec = pod(workload)
         assert spec["serviceAccountName"] in accounts and not spec["automountServiceAccountToken"]
@@ -93,7 +94,8 @@ def they_fit_each_other_and_the_image():
         assert {mount["name"] for mount in container["volumeMounts"]} == volumes
         locked = container["securityContext"]
         assert locked["readOnlyRootFilesystem"] and not locked["allowPrivilegeEscalation"]
-        assert locked["capabilities"] == {"drop": ["ALL"]} and spec["securityContext"]["runAsNonRoot"]
+        assert locked["capabilities"] == {"drop": ["ALL"]}
+        assert spec["securityContext"]["runAsNonRoot"]
     (web,) = pod(deployment)["containers"]
     wait = int(web["lifecycle"]["preStop"]["exec"]["command"][1])
     assert pod(deployment)["terminationGracePeriodSeconds"] > wait + seconds("35s")
@@ -114,8 +116,9 @@ def the_configs_are_configs():
     """Both name one document, so that the instances' key is the one that is rotated."""
     configs = one("rotate.yaml", "ConfigMap")["data"]
     assert sorted(configs) == ["keybearer.toml", "rotate.toml"]
-    place = [re.findall(r"^(?:address|mount|path|every) .*", text, re.M) for text in configs.values()]
-    assert [line for line in place[0] if "health" not in line] == place[1] and len(place[1]) == 5
+    wanted = re.compile(r"^(?:address|mount|path|every) .*", re.M)
+    pods, job = (wanted.findall(configs[name]) for name in ("keybearer.toml", "rotate.toml"))
+    assert [line for line in pods if "health" not in line] == job and len(job) == 5
     for name, text in configs.items():
         path = WORK / name
         path.write_text(text)
@@ -130,9 +133,11 @@ def as_the_deployment_starts_it():
     spec = pod(one("deployment.yaml", "Deployment"))
     (web,) = spec["containers"]
     who, group = spec["securityContext"]["runAsUser"], spec["securityContext"]["fsGroup"]
-    options = ["--user", f"{who}:{spec['securityContext']['runAsGroup']}", "--group-add", str(group)]
+    main_group = spec["securityContext"]["runAsGroup"]
+    options = ["--user", f"{who}:{main_group}", "--group-add", str(group)]
     options += ["--read-only", "--cap-drop=ALL", "--security-opt", "no-new-privileges"]
-    options += [word for given in web["env"] for word in ("--env", f"{given['name']}={given['value']}")]
+    for given in web["env"]:
+        options += ["--env", f"{given['name']}={given['value']}"]
     empty = []
     for mount in web["volumeMounts"]:
         if mount["name"] != "secrets":

@@ -20,16 +20,31 @@ def no_secret_is_in_an_image():
 
 
 @case
+def one_in_an_environment_would_be_seen():
+    """Whether the looking finds anything: this is how a secret must not be given."""
+    try:
+        with Container("--env", f"LEAK={new_key()}"):
+            pass
+    except AssertionError as why:
+        assert "`docker inspect` shows secret" in str(why)
+        return
+    raise AssertionError("it was not seen")
+
+
+@case
 def the_scratch_image_holds_two_files():
     docker("create", "--name", "scratch-only", "keybearer")
     archive = WORK / "scratch.tar"
     docker("export", "--output", archive, "scratch-only")
     docker("rm", "scratch-only")
     # What the engine itself puts into every container is empty.
-    listed = [line.split() for line in run("tar", "--list", "--verbose", "--file", archive).splitlines()]
-    files = {words[5]: words[0] for words in listed if words[0].startswith("-") and words[2] != "0"}
+    listed = run("tar", "--list", "--verbose", "--file", archive).splitlines()
+    listed = [line.split() for line in listed]
+    listed = [words for words in listed if words[0].startswith("-") and words[2] != "0"]
+    files = {words[5]: words[0] for words in listed}
     assert files == {"keybearer": "-rwxr-xr-x", "keybearer-store": "-rwxr-xr-x"}, files
-    assert "keybearer" in docker("run", "--rm", "--network", "none", "keybearer", "--version")
+    said = docker("run", "--rm", "--network", "none", "keybearer", "--version")
+    assert said.startswith("keybearer "), said
 
 
 def kubernetes_volume():
@@ -69,8 +84,8 @@ def a_projected_volume_that_changes_is_taken_over_without_being_asked():
         before = site.status()["key"]["current"]
         with Load() as load:
             publish(volume, new_key())
-            eventually("the new key signs", lambda: site.status()["generation"] == 3, within=120)
-            eventually("the old one has gone", lambda: len(site.status()["pids"]) == 1, within=120)
+            site.says("generation 3 took over")
+            site.has_one_generation()
         assert load.result["failed"] == 0 and load.result["answered"] > 20, load.result
         assert site.status()["key"]["fallbacks"] == [before]
         assert "are readable by others" not in site.logs()
@@ -86,10 +101,10 @@ def a_fleet_with_a_projected_volume_is_taken_through_the_two_steps_by_hand():
     with Container(secrets_in=volume) as site:
         site.serves()
         publish(volume, old, SECRET_KEY_NEXT=new)
-        eventually("it verifies", lambda: site.status()["generation"] == 2, within=120)
+        site.says("generation 2 took over")
         staged = site.status()["key"]
         publish(volume, new, SECRET_KEY_FALLBACKS=old)
-        eventually("it signs", lambda: site.status()["generation"] == 3, within=120)
+        site.says("generation 3 took over")
         key = site.status()["key"]
         assert staged["fallbacks"] == [key["current"]] and key["fallbacks"] == [staged["current"]]
         assert site.stop() == 0
@@ -122,7 +137,7 @@ def rotate_from_inside_on_an_env_file_in_a_volume():
     volume = WORK / f"env-{secrets.token_hex(4)}"
     volume.mkdir()
     os.chown(volume, 10001, 10001)
-    text = f"SECRET_KEY={new_key()}\nDB_PASSWORD={PASSWORD}\nALLOWED_HOSTS=localhost,127.0.0.1\n"
+    text = f"SECRET_KEY={new_key()}\nDB_PASSWORD={PASSWORD}\nALLOWED_HOSTS=localhost\n"
     text += "DB_NAME=example\nDB_USER=example\nDB_HOST=db\n"
     write(volume / "site.env", text, mode=0o600, owner=10001)
     given = ["--volume", f"{volume}:/data", "--env", "KEYBEARER_ENV_FILE=/data/site.env"]
@@ -164,8 +179,8 @@ def a_secret_of_the_swarm():
         return docker("ps", "--quiet", "--filter", "name=swarm-site").strip()
 
     one = eventually("the service's container", container)
-    eventually("healthy", lambda: "serving" in docker(
-        "exec", one, "keybearer", "status", "--check", code=None))
+    check = ["exec", one, "keybearer", "status", "--check"]
+    eventually("it serves", lambda: "serving" in docker(*check, code=None))
     said = docker("logs", one)
     assert "are readable by others, accepted on a tmpfs only" in said, said
     seen = said + docker("inspect", one) + docker("service", "inspect", "swarm-site")
