@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shutil
 
 from engine import PASSWORD, SITE, WORK, docker, eventually, get, keys, run
 from cases import case, main
@@ -25,8 +26,15 @@ def the_commands_do_what_they_say():
     static.write_text('#!/bin/sh\n[ "$*" = --stores ] && echo /srv/static/keybearer\n')
     static.chmod(0o755)
     run("bash", "-euxc", first, cwd=checkout)
+    (SITE / "secrets").mkdir()
+    for name in ("secrets/key", "site.env", "db.sqlite3"):
+        (SITE / name).write_text("not for an image")
     run("bash", "-euxc", start, cwd=SITE)
+    shutil.rmtree(SITE / "secrets")
     try:
+        copied = docker("exec", "example", "ls", "-A", "/app").split()
+        assert "manage.py" in copied, copied
+        assert not {"secrets", "site.env", "db.sqlite3"} & set(copied), copied
         key = pathlib.Path("/etc/example/secrets/django_secret_key").read_text().strip()
         keys.extend([key, "the-password-of-the-database"])
         assert len(key) == 64
