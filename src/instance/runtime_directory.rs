@@ -7,6 +7,8 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{AccessFlags, Gid, faccessat, geteuid, mkdtemp};
 
+const TEMPORARY: &str = "keybearer-XXXXXX";
+
 /// A directory that this user alone may write, for sockets of keybearer's own.
 #[derive(Debug)]
 pub struct RuntimeDirectory {
@@ -27,10 +29,11 @@ impl RuntimeDirectory {
         })
     }
 
-    /// One that nobody will look into.
+    /// One that nobody will look into. In a read-only container /dev/shm is what can be written still.
     pub(super) fn temporary() -> io::Result<RuntimeDirectory> {
         under_ordinary_umask(|| {
-            let path = mkdtemp(&std::env::temp_dir().join("keybearer-XXXXXX"))?;
+            let path = mkdtemp(&std::env::temp_dir().join(TEMPORARY))
+                .or_else(|why| mkdtemp(&Path::new("/dev/shm").join(TEMPORARY)).map_err(|_| why))?;
             // Its sockets have modes of their own, and one of them is for the site.
             std::fs::set_permissions(&path, Permissions::from_mode(0o711))?;
             Ok(RuntimeDirectory { path, made: true, temporary: true })

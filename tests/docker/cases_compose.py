@@ -1,0 +1,90 @@
+"""The shipped compose file, as it is: web, worker, beat and a broker, of the shipped image."""
+
+import hashlib
+import json
+import pathlib
+import shutil
+
+from engine import PASSWORD, SITE, docker, eventually, get, keys, new_key, run
+from cases import case, main
+
+
+OURS = ("web", "worker", "beat")
+
+
+def compose(*words, code=0):
+    return run("docker-compose", "--project-name", "shipped", *words, code=code, cwd=SITE)
+
+
+def secret(name, value):
+    """As README says: the content is replaced, not the file, which is what is mounted."""
+    path = SITE / "secrets" / name
+    path.touch(mode=0o600)
+    path.write_text(value + "\n")
+    shutil.chown(path, 10001)
+    path.chmod(0o400)
+
+
+def status(service):
+    return json.loads(compose("exec", "-T", service, "keybearer", "status", "--json"))
+
+
+def digest(key):
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+@case
+def web_worker_and_beat_take_a_new_key_over():
+    (SITE / "secrets").mkdir(mode=0o700)
+    old, new = new_key(), new_key()
+    secret("django_secret_key", old)
+    secret("db_password", PASSWORD)
+    compose("up", "--detach", "--no-build")
+    try:
+        eventually("the site answers", lambda: "ok" == get_or_nothing())
+        said = eventually("a task has run", lambda: ran(old))
+        assert "no control socket" not in said and "Traceback" not in said, said
+        for service in OURS:
+            compose("exec", "-T", service, "keybearer", "status", "--check")
+        secret("django_secret_key", new)
+        compose("kill", "-s", "HUP", *OURS)
+        eventually("a task has run with the new key", lambda: ran(new), within=120)
+        eventually("the site signs with it", lambda: status("web")["generation"] == 3, within=120)
+        shown = compose("logs", "--no-color") + compose("config")
+        shown += docker("inspect", *compose("ps", "--quiet").split())
+        assert not [key for key in keys if key in shown]
+        compose("stop")
+        all_four = compose("ps", "--quiet").split()
+        codes = docker("inspect", "--format", "{{.State.ExitCode}}", *all_four)
+        assert codes.split() == ["0"] * 4, codes
+    except Exception:
+        print(compose("logs", "--no-color"), flush=True)
+        raise
+    finally:
+        compose("down", "--volumes", "--timeout", "1")
+        shutil.rmtree(SITE / "secrets")
+
+
+def ran(key):
+    said = compose("logs", "--no-color", "worker")
+    return f"tick with {digest(key)}" in said and said
+
+
+def get_or_nothing():
+    try:
+        return get()
+    except AssertionError:
+        return None
+
+
+@case
+def every_field_is_known():
+    """`config` reads it by the schema, and shows what comes of the anchors."""
+    shown = compose("config")
+    for service in OURS:
+        assert f"\n  {service}:" in shown, shown
+    assert shown.count("read_only: true") == 3 and shown.count("stop_grace_period: 45s") == 2
+
+
+if __name__ == "__main__":
+    main("docker::compose")

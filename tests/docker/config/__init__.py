@@ -1,0 +1,5 @@
+"""The project that the shipped files expect, around the demo site."""
+
+from .celery import app
+
+__all__ = ["app"]

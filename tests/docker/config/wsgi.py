@@ -1,0 +1,3 @@
+from demo.wsgi import application
+
+__all__ = ["application"]
