@@ -27,6 +27,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "builds keybearer and serves until it is stopped; demo_site.rs serves the same site",
     ),
     ("tests/run", "is what runs this"),
+    ("packaging/release", "builds for minutes; tests/packages/run runs it"),
     (
         "cargo tree --locked --no-default-features -e normal",
         "lists what tests/run checks; the site's user has no cargo",
@@ -237,6 +238,8 @@ fn every_block_is_read_by_its_own_reader() {
             }
             // Nothing here reads these; what they start is shown in blocks that are run.
             "dockerfile" | "crontab" => {}
+            // tests/packages/run runs these, in a throwaway root.
+            "sh package" => {}
             other => panic!("a block of unknown kind '{other}'"),
         }
     }
