@@ -28,6 +28,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ),
     ("tests/run", "is what runs this"),
     ("packaging/release", "builds for minutes; tests/packages/run runs it"),
+    ("git checkout COMMIT", "tests/long packages does it, twice"),
     (
         "cargo tree --locked --no-default-features -e normal",
         "lists what tests/run checks; the site's user has no cargo",
