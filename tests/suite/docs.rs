@@ -27,6 +27,8 @@ const NOT_RUN: &[(&str, &str)] = &[
         "builds keybearer and serves until it is stopped; demo_site.rs serves the same site",
     ),
     ("tests/run", "is what runs this"),
+    ("packaging/release", "builds for minutes; tests/packages/run runs it"),
+    ("git checkout COMMIT", "tests/long packages does it, twice"),
     (
         "cargo tree --locked --no-default-features -e normal",
         "lists what tests/run checks; the site's user has no cargo",
@@ -249,6 +251,8 @@ fn every_block_is_read_by_its_own_reader() {
             "sh docker" | "dockerfile" => {}
             // Nothing here reads these; what they start is shown in blocks that are run.
             "crontab" => {}
+            // tests/packages/run runs these, in a throwaway root.
+            "sh package" => {}
             other => panic!("a block of unknown kind '{other}'"),
         }
     }
