@@ -67,6 +67,8 @@ def install():
     run("systemd-sysusers")
     run("systemd-tmpfiles", "--create")
     systemctl("daemon-reload")
+    # Its own lines too, as on any machine; while it boots they go to the console.
+    systemctl("log-target", "journal")
 
 
 def make_the_application():

@@ -5,7 +5,7 @@ import os
 import pathlib
 import signal
 
-from booted import Site, environ, journal, runs_again, said, show, systemctl
+from booted import Site, environ, journal, run, runs_again, said, show, systemctl
 from cases import case, eventually
 
 DESK = '[ready]\npath = "/healthz"\n[environment]\nset = { DJANGO_SETTINGS_MODULE = "desk" }\n'
@@ -113,11 +113,12 @@ def what_another_try_cannot_help_is_not_tried():
 @case
 def a_hung_server_is_caught():
     site = Site("hung", DESK.replace('"/healthz"', '"/healthz"\nliveness = true'))
-    site.drop_in("[Service]\nWatchdogSec=2s\nRestartSec=100ms\n")
+    site.drop_in("[Service]\nWatchdogSec=4s\nRestartSec=100ms\n")
     site.start()
     for pid in site.processes():
         os.kill(pid, signal.SIGSTOP)
     eventually("it runs again", lambda: runs_again(site.unit, 1))
+    assert "watchdog" in run("journalctl", "-u", site.unit).stdout
     assert site.get() == (200, b"ok")
     assert "the server does not answer" in said(site.unit), said(site.unit)
     site.stop()
