@@ -1,6 +1,6 @@
 """As whom, and with how little, keybearer runs in a container."""
 
-from engine import Container, docker, get
+from engine import Container, docker, get, shipped
 from cases import case, main
 
 THREE = ["--cap-drop=ALL", "--cap-add=SETUID", "--cap-add=SETGID", "--cap-add=KILL"]
@@ -94,6 +94,29 @@ def without_a_place_for_the_control_socket():
         docker("kill", "--signal", "HUP", site.name)
         site.says("nothing changed")
         assert site.stop() == 0
+
+
+def asks_a_store(*options):
+    """What asks stores is another process, which shuts itself in: in vain here, since no store is
+    there, but it gets as far as that. 75 is its own answer, and no other fault has this code."""
+    soon = shipped("keybearer.toml", ("[watch]", '[fetch]\nwithin = "2s"\n\n[watch]'))
+    store = ["--env", "KEYBEARER_VAULT=secret/example/prod", "--env", "VAULT_TOKEN=nobodys"]
+    store += ["--env", "VAULT_ADDR=http://127.0.0.1:1"]
+    with Container(*options, *soon, *store) as site:
+        assert site.ended() == 75
+        said = site.logs().splitlines()
+        assert "Vault 'secret/example/prod'" in said[-1], said
+        assert not [line for line in said if "keybearer-store" in line], said
+
+
+@case
+def the_helper_of_a_container_that_is_root():
+    asks_a_store(*DROPS, *THREE, "--read-only", "--security-opt", "no-new-privileges")
+
+
+@case
+def the_helper_of_the_images_user():
+    asks_a_store("--cap-drop=ALL", "--read-only", "--security-opt", "no-new-privileges")
 
 
 @case

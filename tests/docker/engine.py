@@ -15,7 +15,8 @@ from cases import eventually  # noqa: E402
 
 WORK = pathlib.Path("/srv/work")
 SITE = WORK / "site"
-PORT = 8000
+# Two rows of cases run at a time.
+PORT = int(os.environ["PORT"])
 PASSWORD = "canary-of-the-database-password"
 SETTINGS = ["ALLOWED_HOSTS=localhost", "DB_NAME=example", "DB_USER=example", "DB_HOST=db"]
 # For cases in which nothing is looked at without being asked.
@@ -83,7 +84,7 @@ def secret_directory():
 
 
 class Container:
-    """One of the shipped site image, on port 8000 of this network namespace; removed at the end. What
+    """One of the shipped site image, on a port of this network namespace; removed at the end. What
     it logged and what it is inspected as is looked at for secrets then."""
 
     def __init__(self, *options, command=(), secrets_in=None):
