@@ -14,7 +14,7 @@ from cases import case, main
 
 SOURCE = pathlib.Path("/srv/source")
 MADE = pathlib.Path("/srv/keybearer-test/packages")
-README = (SOURCE / "README.md").read_text()
+BLOCKS = re.findall(r"^```sh package\n(.*?)^```$", (SOURCE / "README.md").read_text(), re.M | re.S)
 DEFAULT = pathlib.Path("/etc/default/keybearer")
 CONFIG = pathlib.Path("/etc/keybearer/example.toml")
 ENV = pathlib.Path("/etc/keybearer/example.env")
@@ -35,8 +35,7 @@ def block(text):
     ALONE.mkdir(exist_ok=True)
     (ALONE / "rpm").write_text('#!/bin/sh\nexec /usr/bin/rpm --nodeps "$@"\n')
     (ALONE / "rpm").chmod(0o755)
-    blocks = re.findall(r"^```sh package\n(.*?)^```$", README, re.M | re.S)
-    (found,) = [block for block in blocks if text in block]
+    (found,) = [block for block in BLOCKS if text in block]
     return run("bash", "-euxc", found, cwd=MADE, env={**os.environ, "PATH": f"{ALONE}:{os.environ['PATH']}"})
 
 
@@ -74,6 +73,14 @@ def is_installed():
 def forget():
     """The operator takes away what is his."""
     run("rm", "-rf", "/etc/keybearer")
+
+
+@case
+def every_block_of_readme_is_run_here():
+    run_here = set(re.findall(r'^ +(?:said = )?block\("(.*)"\)$', pathlib.Path(__file__).read_text(), re.M))
+    assert sorted(len([text for text in run_here if text in block]) for block in BLOCKS) == [1] * len(run_here)
+    said = block("sha256sum --check")
+    assert said.count(": OK") == 3, said
 
 
 @case
