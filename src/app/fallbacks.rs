@@ -1,6 +1,7 @@
 //! Whether the settings read their fallbacks. Without that the most careful rotation logs everybody
 //! out.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsFd;
@@ -33,10 +34,7 @@ pub fn are_read(
     };
     let weak =
         Keys { current: keys.current.duplicate(), fallbacks: vec![Secret::new(CANARY.to_owned())] };
-    let gate = Gate {
-        what: "the fallbacks check".to_owned(),
-        command: gates::with_arguments(manage, &["check", "--deploy"]),
-    };
+    let gate = Gate { what: "the fallbacks check".to_owned(), ..gates::deploy(manage) };
     let memory = memfd_create(c"keybearer-check", MFdFlags::MFD_CLOEXEC).map_err(|error| {
         Error::Kernel { what: "cannot make a memory file", error: error.into() }
     })?;
@@ -46,8 +44,10 @@ pub fn are_read(
     match (end.ending, end.interrupted_by) {
         (_, Some(signal)) => return Err(Error::Interrupted(signal)),
         (Ending::Code(0), _) => {}
-        // It succeeds with the fallbacks as they are: so the settings have seen these.
-        (Ending::Code(_), _) => return Ok(Some(true)),
+        // If it succeeds with the fallbacks as they are, the settings have seen these.
+        (Ending::Code(_), _) => {
+            return succeeds(settings, account, environment, signals, manage).map(Some);
+        }
         (ending, _) => return Err(Error::Gate { what: gate.what, ending }),
     }
     let mut text = Vec::new();
@@ -57,6 +57,19 @@ pub fn are_read(
         .map_err(|error| Error::Kernel { what: "cannot read what the check printed", error })?;
     let sign = b"security.W025";
     Ok(Some(text.windows(sign.len()).any(|window| window == sign)))
+}
+
+/// True, or why `check --deploy` fails whatever the fallbacks are: then nobody knows.
+fn succeeds(
+    settings: &Settings,
+    account: &Account,
+    environment: &Environment,
+    signals: &Signals,
+    manage: &[OsString],
+) -> Result<bool, Error> {
+    let gate = gates::deploy(manage);
+    let end = gates::run_to_end(settings, account, environment, signals, &gate, None)?;
+    gates::verdict(&gate, end).map(|()| true)
 }
 
 /// What to say where they are not read, with the line that mends it.

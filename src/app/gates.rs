@@ -27,11 +27,14 @@ pub fn gates(settings: &Settings) -> Vec<Gate> {
         what: format!("the 'before' command {}", index + 1),
         command: command.clone(),
     });
-    let check = settings.manage.iter().map(|manage| Gate {
-        what: "'check --deploy'".to_owned(),
-        command: with_arguments(manage, &["check", "--deploy"]),
-    });
-    before.chain(check).collect()
+    before.chain(settings.manage.iter().map(|manage| deploy(manage))).collect()
+}
+
+/// Django's own check of a site that visitors will reach.
+pub fn deploy(manage: &[OsString]) -> Gate {
+    let arguments = ["check", "--deploy"].map(OsString::from);
+    let command = manage.iter().cloned().chain(arguments).collect();
+    Gate { what: "'check --deploy'".to_owned(), command }
 }
 
 /// Runs them all as the site's user, their output as `start` has it. A TERM on the way ends the one
@@ -96,8 +99,4 @@ fn start_as(
         .map_err(|error| Error::Kernel { what: "cannot open /dev/null", error })?;
     let wiring = Wiring { input: Some(nothing.as_fd()), output, ..Wiring::default() };
     Ok(launch::spawn(&plan, wiring)?)
-}
-
-pub fn with_arguments(command: &[OsString], arguments: &[&str]) -> Vec<OsString> {
-    command.iter().cloned().chain(arguments.iter().map(OsString::from)).collect()
 }

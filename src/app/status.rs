@@ -24,9 +24,7 @@ pub fn status(name: Option<String>, form: Form) -> Result<u8, Error> {
     log::start(config::log_settings(&Overrides::default(), &inherited));
     let status = match ask(name, &inherited) {
         // A HEALTHCHECK knows 0 and 1.
-        Err(error @ (Error::Control(_) | Error::NoInstance | Error::Answered { .. }))
-            if form == Form::Check =>
-        {
+        Err(error) if form == Form::Check => {
             log::error(error);
             return Ok(Exit::Failure.code());
         }

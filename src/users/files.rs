@@ -38,7 +38,7 @@ pub(super) fn user(line: &[u8]) -> Option<User> {
 }
 
 /// `name:password:gid:member,member`
-fn group(line: &[u8]) -> Option<Group> {
+pub(super) fn group(line: &[u8]) -> Option<Group> {
     let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
     let [name, _, gid, members] = fields[..] else { return None };
     let members = members.split(|byte| *byte == b',').filter(|name| !name.is_empty());

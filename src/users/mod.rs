@@ -1,6 +1,6 @@
 //! Users and groups: from /etc/passwd and /etc/group by themselves, and what is not there from the name
-//! services, asked in a process of its own. Their modules (systemd, LDAP, SSSD) are libraries that
-//! speak to daemons and networks, and the process that stays root loads none of them. nsswitch.conf(5)
+//! services, asked by getent(1). Their modules (systemd, LDAP, SSSD) are libraries that speak to daemons
+//! and networks, and keybearer loads none of them; linked statically it could not. nsswitch.conf(5)
 
 #![forbid(unsafe_code)]
 
@@ -30,14 +30,14 @@ pub struct Unanswered(pub String);
 pub fn by_name(name: &str) -> Result<Option<User>, Unanswered> {
     match files::users().find(|user| user.name == name) {
         Some(user) => Ok(Some(user)),
-        None => services::user(services::Asked::Name(name)),
+        None => services::by_name(name),
     }
 }
 
 pub fn by_uid(uid: Uid) -> Result<Option<User>, Unanswered> {
     match files::users().find(|user| user.uid == uid) {
         Some(user) => Ok(Some(user)),
-        None => services::user(services::Asked::Uid(uid)),
+        None => services::by_uid(uid),
     }
 }
 

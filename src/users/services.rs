@@ -1,72 +1,79 @@
 use std::ffi::CString;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
+use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{self, Gid, Uid, getgrouplist, pipe2};
+use nix::unistd::{Gid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, pipe2};
 
 use super::{Unanswered, User, files, number};
 use crate::sys::{self, Forked};
+
+/// The C library's own, which knows the machine's modules as a static executable cannot: getent(1).
+const GETENT: &str = "/usr/bin/getent";
+const NOT_FOUND: i32 = 2;
+/// As a shell says that there is no such command.
+const NO_GETENT: i32 = 127;
 
 /// More than any answer.
 const LIMIT: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub enum Asked<'a> {
-    Name(&'a str),
-    Uid(Uid),
+pub fn by_name(name: &str) -> Result<Option<User>, Unanswered> {
+    // It takes digits for an id.
+    Ok(user("passwd", name)?.filter(|user| user.name == name))
 }
 
-pub fn user(asked: Asked<'_>) -> Result<Option<User>, Unanswered> {
-    let answer = ask(|| {
-        let found = match asked {
-            Asked::Name(name) => unistd::User::from_name(name),
-            Asked::Uid(uid) => unistd::User::from_uid(uid),
-        };
-        // As a line of passwd(5), which is what is read back.
-        found.map(|user| user.map(|user| passwd_line(&user)).unwrap_or_default())
-    })?;
-    Ok(files::user(&answer))
+pub fn by_uid(uid: Uid) -> Result<Option<User>, Unanswered> {
+    Ok(user("passwd", &uid.to_string())?.filter(|user| user.uid == uid))
 }
 
 pub fn group(name: &str) -> Result<Option<Gid>, Unanswered> {
-    let answer = ask(|| {
-        let found = unistd::Group::from_name(name);
-        found.map(|group| group.map(|group| group.gid.to_string().into_bytes()).unwrap_or_default())
-    })?;
-    Ok(number(&answer).map(Gid::from_raw))
+    let found = files::group(line(&ask("group", name)?));
+    Ok(found.filter(|group| group.name == name).map(|group| group.gid))
 }
 
+/// `gid` and those that the services know, each once: initgroups(3).
 pub fn groups_of(user: &str, gid: Gid) -> Result<Vec<Gid>, Unanswered> {
-    let answer = ask(|| {
-        let name = CString::new(user).map_err(|_| Errno::EINVAL)?;
-        let all: Vec<String> = getgrouplist(&name, gid)?.iter().map(Gid::to_string).collect();
-        Ok(all.join(",").into_bytes())
-    })?;
-    Ok(answer.split(|byte| *byte == b',').filter_map(number).map(Gid::from_raw).collect())
+    let answer = ask("initgroups", user)?;
+    let mut all = vec![gid];
+    // After the user's name.
+    let ids = answer.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).skip(1);
+    for id in ids.filter_map(number).map(Gid::from_raw) {
+        if !all.contains(&id) {
+            all.push(id);
+        }
+    }
+    Ok(all)
 }
 
-/// Forks, has the child ask, and reads its answer. A module that hangs is killed with its child.
-fn ask(question: impl FnOnce() -> nix::Result<Vec<u8>>) -> Result<Vec<u8>, Unanswered> {
+fn user(database: &str, key: &str) -> Result<Option<User>, Unanswered> {
+    Ok(files::user(line(&ask(database, key)?)))
+}
+
+fn line(answer: &[u8]) -> &[u8] {
+    answer.strip_suffix(b"\n").unwrap_or(answer)
+}
+
+/// What getent prints; nothing where nobody knows the key, or where there is no getent, as in an image
+/// made FROM scratch. One that hangs is killed.
+fn ask(database: &str, key: &str) -> Result<Vec<u8>, Unanswered> {
     let failed = |error: &dyn std::fmt::Display| Unanswered(error.to_string());
+    let words = ["getent", "--", database, key].map(CString::new);
+    let [Ok(program), Ok(end), Ok(database), Ok(key)] = words else { return Ok(Vec::new()) };
+    let path = CString::new(GETENT).map_err(|error| failed(&error))?;
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(|error| failed(&error))?;
     match sys::fork().map_err(|error| failed(&error))? {
         Forked::Child => {
-            let code = match question() {
-                Ok(answer) => i32::from(File::from(writer).write_all(&answer).is_err()),
-                // These mean "not found" too: getpwnam(3), under ERRORS. ENOENT is an image without
-                // any /etc/passwd.
-                Err(Errno::ENOENT | Errno::ESRCH | Errno::EBADF | Errno::EPERM) => 0,
-                Err(errno) => errno as i32,
-            };
-            sys::exit_now(code)
+            let _ = answer_into(&writer, || {
+                execve(&path, &[program, end, database, key], &[c"LC_ALL=C"])
+            });
+            sys::exit_now(NO_GETENT)
         }
         Forked::Parent(child) => {
             drop(writer);
@@ -76,13 +83,28 @@ fn ask(question: impl FnOnce() -> nix::Result<Vec<u8>>) -> Result<Vec<u8>, Unans
             }
             match (waitpid(child, None), answer) {
                 (Ok(WaitStatus::Exited(_, 0)), Some(answer)) => Ok(answer),
-                (Ok(WaitStatus::Exited(_, errno)), Some(_)) => Err(failed(&Errno::from_raw(errno))),
+                (Ok(WaitStatus::Exited(_, NOT_FOUND | NO_GETENT)), Some(_)) => Ok(Vec::new()),
+                (Ok(WaitStatus::Exited(_, code)), Some(_)) => {
+                    Err(failed(&format_args!("{GETENT} ended with exit code {code}")))
+                }
                 (Ok(_), None) => Err(failed(&"no answer within 10 seconds")),
                 (Ok(_), Some(_)) => Err(failed(&"one of their modules crashed")),
                 (Err(error), _) => Err(failed(&error)),
             }
         }
     }
+}
+
+/// In the child: nothing to read, nothing to complain to, and then the program.
+fn answer_into<T>(
+    writer: &OwnedFd,
+    become_program: impl FnOnce() -> nix::Result<T>,
+) -> nix::Result<T> {
+    let null = open(c"/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
+    dup2_stdin(&null)?;
+    dup2_stderr(&null)?;
+    dup2_stdout(writer)?;
+    become_program()
 }
 
 /// All that comes until the end, or None where the end does not come in time.
@@ -108,28 +130,18 @@ fn read_within(reader: OwnedFd, patience: Duration) -> Option<Vec<u8>> {
     }
 }
 
-fn passwd_line(user: &unistd::User) -> Vec<u8> {
-    let numbers = format!(":x:{}:{}::", user.uid, user.gid);
-    let fields = [
-        user.name.as_bytes(),
-        numbers.as_bytes(),
-        user.dir.as_os_str().as_bytes(),
-        b":",
-        user.shell.as_os_str().as_bytes(),
-    ];
-    fields.concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_the_services_say_comes_back_whole() {
-        let root = user(Asked::Name("root")).expect("an answer").expect("a user");
+        let root = by_name("root").expect("an answer").expect("a user");
         assert_eq!((root.uid.as_raw(), root.gid.as_raw()), (0, 0));
-        assert_eq!(user(Asked::Uid(Uid::from_raw(0))), Ok(Some(root)));
-        assert_eq!(user(Asked::Name("no-such-user")), Ok(None));
+        assert_eq!(by_uid(Uid::from_raw(0)), Ok(Some(root)));
+        for nobody in ["no-such-user", "0", "--help", "-s", ""] {
+            assert_eq!(by_name(nobody), Ok(None), "{nobody}");
+        }
         assert_eq!(group("root"), Ok(Some(Gid::from_raw(0))));
         assert_eq!(group("no-such-group"), Ok(None));
         let groups = groups_of("root", Gid::from_raw(7)).expect("an answer");

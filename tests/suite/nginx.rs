@@ -13,10 +13,14 @@ use crate::harness::{
 };
 
 const CONFIG: &str = include_str!("../../packaging/nginx/example.com.conf");
+const DEFAULT: &str = include_str!("../../packaging/nginx/default.conf");
 const NGINX: &str = "/usr/sbin/nginx";
 
 /// A rotation boots the site twice.
 const LONG: Duration = Duration::from_secs(120);
+
+/// Fills in a form again and again: what Nginx never sends twice.
+const WRITER: &str = r#"while [ ! -e "$1" ]; do "${@:2}" --show-error --output /dev/null --write-out 'code %{http_code}\n' --data a=b https://example.com/healthz; done"#;
 
 /// Asks again and again over one connection each time, and ends where the file is.
 const VISITOR: &str = r#"while [ ! -e "$1" ]; do "${@:2}" --show-error --write-out '\ncode %{http_code}\n' 'https://example.com/?[1-40]'; done"#;
@@ -75,11 +79,22 @@ impl<'a> Front<'a> {
         let site = CONFIG
             .replace("/etc/letsencrypt/live/example.com", &dir)
             .replace("/srv/example", &dir)
-            .replace("/run/example", &format!("{dir}/run"));
-        bench.file("site.conf", site, 0o644);
+            .replace("/run/keybearer/example.sock", &format!("{dir}/run/web.sock"));
+        fs::create_dir(bench.path("enabled")).unwrap();
+        bench.file("enabled/default.conf", DEFAULT, 0o644);
+        // A second site beside it, made of the same file.
+        let second = site
+            .replace("example.com", "example.org")
+            .replace("upstream example ", "upstream second ");
+        bench.file(
+            "enabled/second.conf",
+            second.replace("http://example;", "http://second;"),
+            0o644,
+        );
+        bench.file("enabled/example.conf", site, 0o644);
         let main = format!(
             "user www-data;\ndaemon off;\npid {dir}/nginx.pid;\nerror_log stderr;\nevents {{}}\n\
-             http {{ include /etc/nginx/mime.types; access_log off; include {dir}/site.conf; }}\n"
+             http {{ include /etc/nginx/mime.types; access_log off; include {dir}/enabled/*.conf; }}\n"
         );
         let main = bench.file("nginx.conf", main, 0o644);
         let nginx = bench.program(NGINX).args(["-e", "stderr", "-c"]).arg(main).spawn();
@@ -133,9 +148,16 @@ impl<'a> Front<'a> {
 
     fn visitor(&self, name: &str) -> Running {
         self.log_in(name);
-        let stop = self.bench.path("stop");
-        let bash = self.bench.program("/bin/bash").args(["-c", VISITOR, "visitor"]).arg(stop);
-        bash.args(self.curl_words(name)).spawn()
+        self.again_and_again(VISITOR, name)
+    }
+
+    fn writer(&self) -> Running {
+        self.again_and_again(WRITER, "writer")
+    }
+
+    fn again_and_again(&self, script: &str, name: &str) -> Running {
+        let bash = self.bench.program("/bin/bash").args(["-c", script, name]);
+        bash.arg(self.bench.path("stop")).args(self.curl_words(name)).spawn()
     }
 }
 
@@ -154,7 +176,8 @@ fn a_key_is_rotated_behind_nginx() {
     the_headers_are_right(&front);
 
     let visitors = [front.visitor("one"), front.visitor("two")];
-    let asked = |visitor: &Running| visitor.stdout().matches("\ncode ").count();
+    let writer = front.writer();
+    let asked = |visitor: &Running| visitor.stdout().matches("code ").count();
     let more = |what: &str| {
         let before: Vec<usize> = visitors.iter().map(asked).collect();
         eventually(what, || visitors.iter().zip(&before).all(|(v, before)| asked(v) > before + 80));
@@ -176,6 +199,11 @@ fn a_key_is_rotated_behind_nginx() {
         assert_eq!(seen.stdout.matches(&signed_in).count(), codes.len());
         answers += codes.len();
     }
+    // Refused by Django for want of a token, each of them: answered.
+    let written = writer.wait_within(LONG).expect_code(0).stdout;
+    let codes: Vec<&str> = written.lines().collect();
+    assert!(codes.len() > 20 && codes.iter().all(|code| *code == "code 403"), "{codes:?}");
+    answers += codes.len();
     show(&format_args!("{answers} answers, none lost, nobody logged out"));
 
     nginx.signal(Signal::SIGQUIT);

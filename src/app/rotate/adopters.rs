@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use nix::unistd::geteuid;
+
 use super::adopter::Adopter;
 use super::error::Failed;
 use super::interrupt::Interrupt;
@@ -16,7 +18,8 @@ use crate::log;
 /// A supervisor answers this at once; only one that hangs takes so long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// All of them, or an error where one that runs does not answer: it may be one of them.
+/// All of them, or an error where one that runs does not answer: it may be one of them. But what does
+/// not answer may also be a site that was broken into and does not want its key to be revoked.
 pub(super) fn find(subject: &Subject, interrupt: &Interrupt) -> Result<Vec<Adopter>, Error> {
     let (document, key) = (subject.place.identity(), subject.place.key_name());
     let mut found = Vec::new();
@@ -24,6 +27,14 @@ pub(super) fn find(subject: &Subject, interrupt: &Interrupt) -> Result<Vec<Adopt
         let status = match status(&running, interrupt) {
             Ok(status) => status,
             Err(_) if is_gone(&running, &subject.inherited) => continue,
+            Err(error @ Error::Interrupted(_)) => return Err(error),
+            Err(error) if is_a_strangers(&running) && running.name != subject.settings.name => {
+                log::warning(format_args!(
+                    "{error}; it is run by uid {}, who cannot hold up a rotation, so it is left alone",
+                    running.owner
+                ));
+                continue;
+            }
             Err(error) => return Err(error),
         };
         let uses = status.document.as_deref() == Some(&document)
@@ -39,6 +50,11 @@ pub(super) fn find(subject: &Subject, interrupt: &Interrupt) -> Result<Vec<Adopt
         }
     }
     Ok(found)
+}
+
+/// Neither root's nor of whoever rotates.
+fn is_a_strangers(running: &Running) -> bool {
+    !running.owner.is_root() && running.owner != geteuid()
 }
 
 pub(super) fn status(running: &Running, interrupt: &Interrupt) -> Result<Status, Error> {

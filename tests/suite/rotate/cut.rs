@@ -1,12 +1,13 @@
 //! A rotation that ended in the middle, or that an instance refused.
 
 use std::fs;
+use std::path::PathBuf;
 
 use nix::sys::signal::Signal;
 
 use super::OTHER;
 use super::host::{Host, end, print, runs, timeless};
-use crate::harness::{Fifo, KEY, Mode, eventually};
+use crate::harness::{Fifo, KEY, Mode, Running, eventually};
 
 fn env() -> String {
     format!("SECRET_KEY={KEY}\n")
@@ -230,6 +231,30 @@ fn an_instance_with_another_key() {
     end(web);
 }
 
+/// What runs as the site's user may be the site that was broken into: it must not keep its key.
+#[test]
+fn an_instance_of_another_user_that_does_not_answer_holds_nothing_up() {
+    if Mode::current() != Mode::Root {
+        return crate::harness::skip("needs root with every capability");
+    }
+    let host = Host::new(&env());
+    let web = host.start("web", "");
+    let (theirs, _) = of_the_site(&host);
+    theirs.signal(Signal::SIGSTOP);
+    let revoke = host.rotate("web", &["revoke", "--blind"]).run().expect_code(0);
+    let said = format!(
+        "it is run by uid {}, who cannot hold up a rotation, so it is left alone",
+        host.bench.site().uid
+    );
+    assert!(revoke.stderr.contains(&said), "{}", revoke.stderr);
+    let key = host.document().key().to_owned();
+    assert_ne!(key, KEY);
+    runs(&web, &key, &[&key]);
+    theirs.signal(Signal::SIGCONT);
+    end(theirs);
+    end(web);
+}
+
 /// As where a unit keeps User=: its socket is its user's.
 #[test]
 fn an_instance_of_another_user_decides_nothing_for_root() {
@@ -237,6 +262,18 @@ fn an_instance_of_another_user_decides_nothing_for_root() {
         return crate::harness::skip("needs root with every capability");
     }
     let host = Host::new(&env());
+    let (running, own) = of_the_site(&host);
+    let said = format!(
+        "keybearer: 'theirs' is run by uid {}, who cannot say what is rotated here; name it: --config FILE, or --env-file PATH, or run this as that user",
+        host.bench.site().uid
+    );
+    host.keybearer(&["rotate"]).run().expect_code(64).expect_stderr(&said);
+    eventually("it is as it was", || fs::read_to_string(&own).unwrap() == env());
+    end(running);
+}
+
+/// One that is run by the site's own user, and its env file.
+fn of_the_site(host: &Host) -> (Running, PathBuf) {
     let directory = host.bench.site_dir("theirs");
     let own = directory.join("own.env");
     fs::write(&own, env()).unwrap();
@@ -252,11 +289,5 @@ fn an_instance_of_another_user_decides_nothing_for_root() {
     let run = host.keybearer(&["run", "--name", "theirs", "--env-file"]).arg(&own);
     let running = run.args(["--", "/bin/sleep", "1000"]).by_site().spawn();
     running.wait_for_line("serving");
-    let said = format!(
-        "keybearer: 'theirs' is run by uid {}, who cannot say what is rotated here; name it: --config FILE, or --env-file PATH, or run this as that user",
-        host.bench.site().uid
-    );
-    host.keybearer(&["rotate"]).run().expect_code(64).expect_stderr(&said);
-    eventually("it is as it was", || fs::read_to_string(&own).unwrap() == env());
-    end(running);
+    (running, own)
 }

@@ -119,3 +119,28 @@ fn settings_that_read_the_fallbacks() {
     let rotate = bench.keybearer(["rotate", "-q", "--config"]).arg(bench.path("site.toml")).run();
     rotate.expect_code(0).expect_stderr("").expect_nowhere(KEY);
 }
+
+/// Where the check fails whatever the fallbacks are, nobody knows whether they are read.
+#[test]
+fn settings_that_cannot_be_asked() {
+    let bench = Bench::new();
+    let Some(()) = with_manage(&bench, "raise SystemExit(3)") else { return };
+    writable(&bench);
+    let file = bench.path("site.env");
+    let before = std::fs::read_to_string(&file).unwrap();
+    let rotate = bench.keybearer(["rotate", "-q", "--config"]).arg(bench.path("site.toml"));
+    let said = "keybearer: 'check --deploy' failed with exit code 3; nothing was started";
+    rotate.run().expect_code(1).expect_stderr(said).expect_stdout("");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), before);
+}
+
+/// Settings that judge their keys themselves have read them.
+#[test]
+fn settings_that_refuse_a_weak_fallback() {
+    let bench = Bench::new();
+    let strict = "if 'insecure' in str(SECRET_KEY_FALLBACKS): raise SystemExit(3)";
+    let Some(()) = with_manage(&bench, strict) else { return };
+    writable(&bench);
+    let rotate = bench.keybearer(["rotate", "-q", "--config"]).arg(bench.path("site.toml")).run();
+    rotate.expect_code(0).expect_nowhere(KEY);
+}
