@@ -80,7 +80,7 @@ def the_commands_and_the_drop_ins():
     make_the_example()
     site, worker = "keybearer@example.service", "keybearer-celery@example.service"
     commands = blocks("sh systemd")
-    assert len(commands) == 5, commands
+    assert len(commands) == 6, commands
     pids = []
     for text in commands:
         if "enable --now keybearer@example.socket" in text:
