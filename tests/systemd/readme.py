@@ -80,7 +80,7 @@ def the_commands_and_the_drop_ins():
     make_the_example()
     site, worker = "keybearer@example.service", "keybearer-celery@example.service"
     commands = blocks("sh systemd")
-    assert len(commands) == 5, commands
+    assert len(commands) == 6, commands
     pids = []
     for text in commands:
         if "enable --now keybearer@example.socket" in text:
@@ -101,8 +101,11 @@ def the_commands_and_the_drop_ins():
         run("install", "-d", "-o", USER, f"/srv/example/{name}")
     drop_in(site)
     drop_in("keybearer-rotate@example.service")
-    systemctl("restart", site)
+    drop_in(worker)
+    systemctl("restart", site, worker)
     serves(site)
+    for unit in (site, "keybearer-rotate@example.service", worker):
+        assert show(unit, "ProtectHome") == "read-only", unit
     mounts = pathlib.Path(f"/proc/{show(site, 'MainPID')}/mountinfo").read_text()
     for place, mode in (("/srv/example/media", "rw"), ("/var/lib/example", "rw"), ("/", "ro")):
         assert re.search(f" {place} {mode},", mounts), mounts
@@ -116,7 +119,7 @@ def the_commands_and_the_drop_ins():
 
 def drop_in(unit):
     """All that README has for this unit, as systemctl edit would keep it."""
-    found = [text for text in blocks("ini drop-in") if text.startswith(f"# systemctl edit {unit}\n")]
+    found = [text for text in blocks("ini drop-in") if unit in units_of(text)]
     assert found, unit
     directory = UNITS / f"{unit}.d"
     directory.mkdir()
@@ -127,10 +130,16 @@ def drop_in(unit):
     systemctl("daemon-reload")
 
 
+def units_of(text):
+    """The units that a drop-in is for, by its first line."""
+    return text.splitlines()[0].removeprefix("# systemctl edit ").split()
+
+
 @case
-def every_drop_in_names_its_unit():
-    units = {text.splitlines()[0].removeprefix("# systemctl edit ") for text in blocks("ini drop-in")}
-    assert units == {"keybearer@example.socket", "keybearer@example.service", "keybearer-rotate@example.service"}
+def every_drop_in_names_its_units():
+    units = {unit for text in blocks("ini drop-in") for unit in units_of(text)}
+    services = {f"keybearer{which}@example.service" for which in ("", "-rotate", "-celery")}
+    assert units == services | {"keybearer@example.socket"}, units
 
 
 @case

@@ -1,10 +1,20 @@
 """The timer: it stages a key, promotes it when that is due, and drops the old one at its time, on its own."""
 
+import pathlib
 import re
+import shutil
 
-from booted import Site, said, secrets, show, systemctl
+from booted import APP, KIT, SOURCE, Site, said, secrets, show, systemctl
 from cases import case, eventually
 from life import DESK
+
+LOGGED = """from desk import *
+LOGGING = {
+    "version": 1,
+    "handlers": {"file": {"class": "logging.FileHandler", "filename": DATA_DIR / "site.log"}},
+    "root": {"handlers": ["file"]},
+}
+"""
 
 
 @case
@@ -49,6 +59,41 @@ def on_one_host_it_is_one_night():
     systemctl("start", "keybearer-rotate@night.service")
     assert "nothing is due" in said("keybearer-rotate@night.service")
     site.stop()
+
+
+@case
+def of_a_site_under_home():
+    """It runs the site's manage.py, which opens its log: the rotation needs what the site needs."""
+    home = pathlib.Path("/home/homely")
+    shutil.copytree(APP, home / "app", copy_function=shutil.copy)
+    settings = home / "app/logged.py"
+    settings.write_text(LOGGED)
+    site = Site("homely", DESK.replace("desk", "logged") + f'[django]\nmanage = ["{KIT}/venv/bin/python", "manage.py"]')
+    text = site.config.read_text().replace(str(APP), str(home / "app"))
+    site.config.write_text(f'schema = "{home}/app/keybearer.schema.toml"\n{text}')
+    first, service = site.variables["SECRET_KEY"], "keybearer-rotate@homely.service"
+    assert "| the site is under `/home` | `ProtectHome=read-only` |" in (SOURCE / "README.md").read_text()
+    site.start(code=1)
+    assert show(site.unit, "ExecMainStatus") == "77", said(site.unit)
+    site.drop_in("[Service]\nProtectHome=read-only\n")
+    systemctl("reset-failed", site.unit)
+    site.start()
+    assert site.get() == (200, b"ok") and (site.data / "site.log").exists()
+    systemctl("start", service, code=1)
+    assert f"SECRET_KEY={first}" in site.env.read_text()
+    site.drop_in("[Service]\nProtectHome=read-only\n", service)
+    # A manage.py that cannot write its log says nothing about the settings, and this would go through.
+    settings.write_text(LOGGED + "SECRET_KEY_FALLBACKS = []\n")
+    systemctl("start", service, code=1)
+    assert "do not read SECRET_KEY_FALLBACKS" in said(service), said(service)
+    settings.write_text(LOGGED)
+    systemctl("start", service)
+    second = re.search("^SECRET_KEY=(.*)$", site.env.read_text(), re.M)[1]
+    secrets.append(second)
+    assert second != first, said(service)
+    eventually("it signs with it", lambda: site.signs_with(second))
+    site.stop()
+    site.is_gone()
 
 
 @case

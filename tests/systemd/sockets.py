@@ -1,11 +1,14 @@
 """With the socket unit: systemd holds the socket, before the site runs and while it restarts."""
 
+import errno
+import grp
 import json
 import os
+import pathlib
 import stat
 import subprocess
 
-from booted import SOURCE, Site, fetch, run, said, show, systemctl
+from booted import GROUP, SOURCE, Site, fetch, run, said, show, systemctl
 from cases import case, eventually
 
 
@@ -16,7 +19,7 @@ def a_visitor_starts_the_site():
     unit = "keybearer@visited.socket"
     systemctl("enable", "--now", unit)
     path = "/run/keybearer/visited.sock"
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o666
+    assert_is(path, "root", 0o660)
     assert show(site.unit, "ActiveState") == "inactive"
     assert fetch(path) == (200, b"ok")
     # What lies beside the directories of instances is none.
@@ -27,6 +30,40 @@ def a_visitor_starts_the_site():
     systemctl("disable", "--now", unit, site.unit)
     site.is_gone()
     assert not os.path.exists(path)
+
+
+def assert_is(path, group, mode):
+    found = pathlib.Path(path).stat()
+    assert (found.st_uid, grp.getgrgid(found.st_gid).gr_name) == (0, group), found
+    assert stat.S_IMODE(found.st_mode) == mode, found
+
+
+@case
+def it_is_open_to_the_group_that_it_is_given():
+    """Who may connect may say where a visitor comes from, so as shipped no user may but root."""
+    site = Site("fronted", listen=False)
+    unit = "keybearer@fronted.socket"
+    path = "/run/keybearer/fronted.sock"
+    run("useradd", "--system", "--user-group", "--groups", GROUP, "front")
+    systemctl("start", unit)
+    for user in ("front", "nobody"):
+        assert not may_connect(user, path), user
+    site.drop_in(f"[Socket]\nSocketGroup={GROUP}\n", unit)
+    systemctl("restart", unit)
+    assert_is(path, GROUP, 0o660)
+    assert may_connect("front", path) and not may_connect("nobody", path)
+    # That was a visitor.
+    eventually("it serves", lambda: show(site.unit, "ActiveState") == "active")
+    systemctl("stop", unit, site.unit)
+    site.is_gone()
+
+
+def may_connect(user, path):
+    """In the user's groups as the system has them; anything but a refusal of its rights is an error."""
+    script = "import socket, sys; sys.exit(socket.socket(socket.AF_UNIX).connect_ex(sys.argv[1]))"
+    done = run("runuser", "-u", user, "--", "/usr/bin/python3", "-c", script, path, code=None)
+    assert done.returncode in (0, errno.EACCES), done
+    return done.returncode == 0
 
 
 def with_a_port(name, config=""):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -147,6 +148,8 @@ def a_store_that_the_helper_asks():
     assert document["SECRET_KEY"] != key and document["SECRET_KEY_FALLBACKS"] == key
     eventually("it signs with it", lambda: site.signs_with(document["SECRET_KEY"]))
 
+    a_check_with_what_all_instances_share(site, f"https://localhost:{gate.port}")
+
     # The store goes away. A restart begins from the cache, which is in the unit's own directory.
     vault.server.kill()
     vault.server.wait()
@@ -154,6 +157,21 @@ def a_store_that_the_helper_asks():
     assert site.get() == (200, b"ok") and "STALE since" in said(site.unit)
     site.stop()
     site.is_gone()
+
+
+def a_check_with_what_all_instances_share(site, address):
+    """A shell has no VAULT_ADDR of /etc/default/keybearer; README's command has."""
+    config = pathlib.Path("/etc/keybearer/shares.toml")
+    text = site.config.read_text().replace(f'address = "{address}"\n', "")
+    # The site itself has the port.
+    config.write_text(text.replace(f":{site.port}", ":7999"))
+    shared = pathlib.Path("/etc/default/keybearer")
+    shared.write_text(f"VAULT_ADDR={address}\n")
+    done = run("keybearer", "check", "--config", config, code=None)
+    assert done.returncode and "no address of Vault" in done.stdout, done
+    (command,) = re.findall(r"^(systemd-run .*\\\n.*check.*)$", (SOURCE / "README.md").read_text(), re.M)
+    run("bash", "-euc", command.replace("/etc/keybearer/example.toml", str(config)))
+    shared.unlink()
 
 
 def name_of(pid):
