@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import pathlib
 import shutil
 
-from engine import PASSWORD, SITE, docker, eventually, get, keys, new_key, run
+from engine import PASSWORD, SITE, docker, eventually, get, keys, new_key, run, write
 from cases import case, main
 
 
@@ -17,12 +16,8 @@ def compose(*words, code=0):
 
 
 def secret(name, value):
-    """As README says: the content is replaced, not the file, which is what is mounted."""
-    path = SITE / "secrets" / name
-    path.touch(mode=0o600)
-    path.write_text(value + "\n")
-    shutil.chown(path, 10001)
-    path.chmod(0o400)
+    """As README says: a new file in the place of the old one."""
+    write(SITE / "secrets" / name, value + "\n", mode=0o400, owner=10001)
 
 
 def status(service):
@@ -35,7 +30,8 @@ def digest(key):
 
 @case
 def web_worker_and_beat_take_a_new_key_over():
-    (SITE / "secrets").mkdir(mode=0o700)
+    """By the two steps of README's "A new key": nobody signs before everybody verifies."""
+    (SITE / "secrets").mkdir(mode=0o755)
     old, new = new_key(), new_key()
     secret("django_secret_key", old)
     secret("db_password", PASSWORD)
@@ -46,16 +42,30 @@ def web_worker_and_beat_take_a_new_key_over():
         assert "no control socket" not in said and "Traceback" not in said, said
         for service in OURS:
             compose("exec", "-T", service, "keybearer", "status", "--check")
-        secret("django_secret_key", new)
-        compose("kill", "-s", "HUP", *OURS)
+        first = status("web")["key"]["current"]
+        secret("SECRET_KEY_NEXT", new)
+        for service in OURS:
+            eventually("it verifies with the new key", lambda: status(service)["key"]["fallbacks"])
+            key = status(service)["key"]
+            assert key["current"] == first and len(key["fallbacks"]) == 1, key
+        secret("SECRET_KEY_FALLBACKS", old)
+        (SITE / "secrets/SECRET_KEY_NEXT").rename(SITE / "secrets/django_secret_key")
         eventually("a task has run with the new key", lambda: ran(new), within=120)
-        eventually("the site signs with it", lambda: status("web")["generation"] == 3, within=120)
+        for service in OURS:
+            eventually("it signs with it", lambda: status(service)["key"]["current"] != first)
+            key = status(service)["key"]
+            assert key["fallbacks"] == [first], key
+        # What the files hold is enough: a container that is made anew has both keys.
+        compose("up", "--detach", "--no-build", "--force-recreate", "--no-deps", "web")
+        eventually("the site answers", lambda: "ok" == get_or_nothing())
+        assert status("web")["key"]["fallbacks"] == [first]
         shown = compose("logs", "--no-color") + compose("config")
         shown += docker("inspect", *compose("ps", "--quiet").split())
         assert not [key for key in keys if key in shown]
+        policy = docker("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", *all_four())
+        assert policy.split() == ["unless-stopped"] * 4, policy
         compose("stop")
-        all_four = compose("ps", "--quiet").split()
-        codes = docker("inspect", "--format", "{{.State.ExitCode}}", *all_four)
+        codes = docker("inspect", "--format", "{{.State.ExitCode}}", *all_four())
         assert codes.split() == ["0"] * 4, codes
     except Exception:
         print(compose("logs", "--no-color"), flush=True)
@@ -63,6 +73,10 @@ def web_worker_and_beat_take_a_new_key_over():
     finally:
         compose("down", "--volumes", "--timeout", "1")
         shutil.rmtree(SITE / "secrets")
+
+
+def all_four():
+    return compose("ps", "--quiet").split()
 
 
 def ran(key):

@@ -1,64 +1,24 @@
 """The shipped manifests: by the schemas of Kubernetes, by what they say of each other, and as the
 Deployment's container is started, with the volumes that a kubelet would make."""
 
-import os
 import pathlib
 import re
-import secrets
-import sys
+import tomllib
 
-from engine import PASSWORD, PORT, WORK, Container, eventually, get, new_key, run, write
+from engine import PASSWORD, WORK, new_key, run
 from cases import case, main
+from manifests import SHIPPED, config_map, documents, one, patched, pod, ready, started
 
-sys.path.insert(0, "/srv/kit/wheels/kubernetes")
+import kubernetes_validate
 
-import kubernetes_validate  # noqa: E402
-import yaml  # noqa: E402
-
-SHIPPED = pathlib.Path("/srv/root/packaging/kubernetes")
 # From here on a job's podFailurePolicy is stable.
 OLDEST = "1.31.0"
-
-
-def documents(name):
-    return list(yaml.safe_load_all((SHIPPED / name).read_text()))
-
-
-def one(name, kind):
-    (found,) = [document for document in documents(name) if document["kind"] == kind]
-    return found
-
-
-def pod(document):
-    spec = document["spec"]
-    return spec.get("jobTemplate", {"spec": spec})["spec"]["template"]["spec"]
+IMAGE = pathlib.Path("/srv/root/packaging/docker/site")
 
 
 def seconds(text):
     number, unit = re.fullmatch(r"(\d+)([sm])", text).groups()
     return int(number) * {"s": 1, "m": 60}[unit]
-
-
-def patched():
-    """The Deployment with vault.yaml, as `kubectl patch` merges: lists of named things by name."""
-
-    def merge(base, patch):
-        for key, value in patch.items():
-            if isinstance(value, dict):
-                merge(base.setdefault(key, {}), value)
-            elif isinstance(value, list) and all("name" in item for item in value):
-                known = {item["name"]: item for item in base.setdefault(key, [])}
-                for item in value:
-                    if item["name"] in known:
-                        merge(known[item["name"]], item)
-                    else:
-                        base[key].append(item)
-            else:
-                base[key] = value
-        return base
-
-    (patch,) = documents("vault.yaml")
-    return merge(one("deployment.yaml", "Deployment"), patch)
 
 
 @case
@@ -80,7 +40,7 @@ def the_schemas_accept_all_of_it():
 
 
 @case
-def they_fit_each_other_and_the_image():
+def they_fit_each_other():
     deployment, service = one("deployment.yaml", "Deployment"), one("service.yaml", "Service")
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"] == labels
@@ -98,23 +58,67 @@ def they_fit_each_other_and_the_image():
         assert spec["securityContext"]["runAsNonRoot"]
     (web,) = pod(deployment)["containers"]
     wait = int(web["lifecycle"]["preStop"]["exec"]["command"][1])
-    assert pod(deployment)["terminationGracePeriodSeconds"] > wait + seconds("35s")
+    drain = seconds("35s")
+    assert pod(deployment)["terminationGracePeriodSeconds"] > wait + drain
+    fetch_within, ready_within = seconds("30s"), seconds("60s")
     startup = web["startupProbe"]
-    assert startup["periodSeconds"] * startup["failureThreshold"] >= seconds("30s") + seconds("60s")
+    # Django's checks and `before` have no bound: this leaves them something.
+    assert startup["periodSeconds"] * startup["failureThreshold"] > fetch_within + ready_within
 
 
-def without_vault(text):
-    """The config, with the source that no cluster is there for taken out."""
-    start = text.index('[[source]]\ntype    = "vault"')
-    end = text.index("\n[", start + 2)
-    assert "/run/vault/token" in text[start:end]
-    return text[:start] + text[end + 1 :]
+@case
+def they_fit_the_image():
+    """The user, the port, and the config in the place where the image looks for it."""
+    dockerfile = (IMAGE / "Dockerfile").read_text()
+    (uid,) = re.findall(r"useradd --uid (\d+)", dockerfile)
+    (gid,) = re.findall(r"groupadd --gid (\d+)", dockerfile)
+    (exposed,) = re.findall(r"^EXPOSE (\d+)$", dockerfile, re.M)
+    (name,) = re.findall(r"^ENV KEYBEARER_NAME=(\w+)$", dockerfile, re.M)
+    (kept,) = re.findall(r"^RUN install .* -t (\S+) keybearer.toml worker.toml$", dockerfile, re.M)
+    shipped = tomllib.loads((IMAGE / "keybearer.toml").read_text())
+    for workload in (one("deployment.yaml", "Deployment"), patched(), one("rotate.yaml", "CronJob")):
+        who = pod(workload)["securityContext"]
+        ids = [str(who[key]) for key in ("runAsUser", "runAsGroup", "fsGroup")]
+        assert ids == [uid, gid, gid], ids
+        (container,) = pod(workload)["containers"]
+        mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+        (volume,) = [one for one in pod(workload)["volumes"] if "configMap" in one]
+        configs = config_map(volume["configMap"]["name"])
+        place = f"{kept}/{name}.toml"
+        if workload["kind"] == "CronJob":
+            place = container["command"][container["command"].index("--config") + 1]
+        mount = mounts[place]
+        assert mount["name"] == volume["name"]
+        config = tomllib.loads(configs[mount["subPath"]])
+        if workload["kind"] != "CronJob":
+            assert [str(port["containerPort"]) for port in container["ports"]] == [exposed]
+            assert config["listen"]["sockets"] == [f"0.0.0.0:{exposed}"]
+            same = ("directory", "listen", "ready", "django")
+            assert [config[key] for key in same] == [shipped[key] for key in same]
+        (of_files,) = [one for one in config["source"] if one["type"] == "directory"]
+        assert mounts[of_files["path"]]["name"] == "secrets"
+        # Where clouds mount tokens of their own, also as /var/run/secrets.
+        assert "/run/secrets" not in mounts and not [at for at in mounts if at.startswith("/var/run")]
+    # But for the place of its secrets the Deployment's config is the image's.
+    own = tomllib.loads(config_map("example")["keybearer.toml"])
+    assert own["source"][0].pop("path") == shipped["source"][0].pop("path") + "/site"
+    assert own == shipped
+
+
+@case
+def what_the_vault_patch_gives():
+    """The key of the Kubernetes secret is mounted no more, in the pods and in the job."""
+    for workload in (patched(), one("rotate.yaml", "CronJob")):
+        (secret,) = [one for one in pod(workload)["volumes"] if one["name"] == "secrets"]
+        (source,) = secret["projected"]["sources"]
+        assert source["secret"]["items"] == [{"key": "db_password", "path": "db_password"}]
+        assert secret["projected"]["defaultMode"] == 0o440
 
 
 @case
 def the_configs_are_configs():
     """Both name one document, so that the instances' key is the one that is rotated."""
-    configs = one("rotate.yaml", "ConfigMap")["data"]
+    configs = config_map("example-vault")
     assert sorted(configs) == ["keybearer.toml", "rotate.toml"]
     wanted = re.compile(r"^(?:address|mount|path|every) .*", re.M)
     pods, job = (wanted.findall(configs[name]) for name in ("keybearer.toml", "rotate.toml"))
@@ -130,60 +134,27 @@ def the_configs_are_configs():
 @case
 def as_the_deployment_starts_it():
     """The container's own settings from the manifest; the volumes as a kubelet makes them."""
-    spec = pod(one("deployment.yaml", "Deployment"))
+    deployment = one("deployment.yaml", "Deployment")
+    spec = pod(deployment)
     (web,) = spec["containers"]
-    who, group = spec["securityContext"]["runAsUser"], spec["securityContext"]["fsGroup"]
-    main_group = spec["securityContext"]["runAsGroup"]
-    options = ["--user", f"{who}:{main_group}", "--group-add", str(group)]
-    options += ["--read-only", "--cap-drop=ALL", "--security-opt", "no-new-privileges"]
-    for given in web["env"]:
-        options += ["--env", f"{given['name']}={given['value']}"]
-    empty = []
-    for mount in web["volumeMounts"]:
-        if mount["name"] != "secrets":
-            empty.append(WORK / f"{mount['name']}-{secrets.token_hex(4)}")
-            empty[-1].mkdir()
-            os.chown(empty[-1], 0, group)
-            empty[-1].chmod(0o2777)
-            options += ["--volume", f"{empty[-1]}:{mount['mountPath']}"]
-    volume = WORK / f"volume-{secrets.token_hex(4)}"
-    volume.mkdir()
-    os.chown(volume, 0, group)
-    volume.chmod(0o3777)
-    version = volume / "..2026_11_21_00_00_00.1"
-    version.mkdir(mode=0o755)
-    for name, value in {"django_secret_key": new_key(), "db_password": PASSWORD}.items():
-        write(version / name, value)
-        os.chown(version / name, 0, group)
-        (version / name).chmod(0o440)
-        (volume / name).symlink_to(f"..data/{name}")
-    (volume / "..data").symlink_to(version.name)
-    with Container(*options, secrets_in=volume) as site:
+    given = {
+        "secrets": {"example": {"django_secret_key": new_key(), "db_password": PASSWORD}},
+        "maps": {"example": config_map("example")},
+    }
+    # A token as a cloud has it mounted, whatever automountServiceAccountToken says.
+    cloud = WORK / "cloud"
+    cloud.mkdir()
+    (cloud / "token").write_text("a cloud's")
+    token = ["--volume", f"{cloud}:/var/run/secrets/eks.amazonaws.com/serviceaccount:ro"]
+    with started(deployment, given, *token) as site:
         said = site.serves()
         assert "warning" not in said, said
         for probe in ("startupProbe", "livenessProbe"):
             site.exec(*web[probe]["exec"]["command"])
-        ready = web["readinessProbe"]["httpGet"]
-        headers = [f"-H{given['name']}: {given['value']}" for given in ready["httpHeaders"]]
-        asked = ["curl", "--silent", "--fail", *headers, f"http://127.0.0.1:{PORT}{ready['path']}"]
-        assert run(*asked) == "ok"
+        assert ready(deployment) == "ok"
+        site.exec("cat", "/run/secrets/eks.amazonaws.com/serviceaccount/token")
         site.exec(*web["lifecycle"]["preStop"]["exec"]["command"])
         assert site.stop(spec["terminationGracePeriodSeconds"]) == 0
-
-
-@case
-def as_a_config_map_is_mounted():
-    """By subPath, which is a file of its own in the image's directory."""
-    text = without_vault(one("rotate.yaml", "ConfigMap")["data"]["keybearer.toml"])
-    text = text.replace('{ DB_PASSWORD =', '{ SECRET_KEY = "django_secret_key", DB_PASSWORD =')
-    text = text.replace('["DB_PASSWORD"]', '["SECRET_KEY", "DB_PASSWORD"]')
-    path = WORK / "config-map.toml"
-    path.write_text(text)
-    path.chmod(0o444)
-    with Container("--volume", f"{path}:/etc/keybearer/keybearer.toml:ro") as site:
-        site.serves()
-        eventually("it answers", lambda: get() == "ok")
-        assert site.stop() == 0
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def a_server_that_cannot_start_ends_the_container():
 
 @case
 def a_server_that_dies_is_started_again_by_the_engine():
-    with Container("--restart", "on-failure") as site:
+    with Container("--restart", "unless-stopped") as site:
         site.serves()
         run("kill", "-KILL", site.process("gunicorn")["Pid"])
         eventually("another start", lambda: site.inspect(".RestartCount") == 1)

@@ -1,5 +1,6 @@
 """The blocks of README.md's section, run and compared as they are printed."""
 
+import json
 import pathlib
 import re
 import shutil
@@ -15,10 +16,24 @@ def blocks(kind):
     return re.findall(rf"^```{kind}\n(.*?)^```$", README, re.M | re.S)
 
 
+def release(directory):
+    """What packaging/release makes, as far as an image wants it."""
+    tree = directory / "keybearer-0.1.0"
+    run("install", "-D", "-t", tree / "bin", "/srv/static/keybearer")
+    run("install", "-D", "-t", tree / "libexec/keybearer", "/srv/static/keybearer-store")
+    archive = "keybearer-0.1.0-x86_64-linux.tar.gz"
+    run("tar", "--create", "--gzip", "--file", archive, tree.name, cwd=directory)
+    shutil.rmtree(tree)
+
+
+def key_of_example():
+    return json.loads(docker("exec", "example", "keybearer", "status", "--json"))["key"]
+
+
 @case
 def the_commands_do_what_they_say():
     """From a checkout whose executables are built, and in the site's directory."""
-    first, start, more = blocks("sh docker")
+    first, tarball, start, more, stage, promote = blocks("sh docker")
     checkout = WORK / "checkout"
     (checkout / "tests").mkdir(parents=True)
     (checkout / "packaging").symlink_to("/srv/root/packaging")
@@ -26,6 +41,10 @@ def the_commands_do_what_they_say():
     static.write_text('#!/bin/sh\n[ "$*" = --stores ] && echo /srv/static/keybearer\n')
     static.chmod(0o755)
     run("bash", "-euxc", first, cwd=checkout)
+    release(checkout)
+    run("bash", "-euxc", tarball, cwd=checkout)
+    made = sorted(path.name for path in (checkout / "context").iterdir())
+    assert made == ["keybearer", "keybearer-store"], made
     (SITE / "secrets").mkdir()
     for name in ("secrets/key", "site.env", "db.sqlite3"):
         (SITE / name).write_text("not for an image")
@@ -40,6 +59,17 @@ def the_commands_do_what_they_say():
         assert len(key) == 64
         eventually("it serves", lambda: "serving on" in docker("logs", "example"))
         assert get() == "ok"
+        before = key_of_example()["current"]
+        run("bash", "-euxc", stage)
+        keys.append(pathlib.Path("/etc/example/secrets/SECRET_KEY_NEXT").read_text().strip())
+        eventually("the new key verifies", lambda: key_of_example()["fallbacks"])
+        staged = key_of_example()
+        assert staged["current"] == before, staged
+        run("bash", "-euxc", promote)
+        eventually("the new key signs", lambda: key_of_example()["current"] != before)
+        now = key_of_example()
+        assert [now["current"]] == staged["fallbacks"] and now["fallbacks"] == [before], now
+        assert "warning" not in docker("logs", "example"), docker("logs", "example")
         said = run("bash", "-euxc", more, cwd=SITE)
         assert "state        serving" in said and "System check identified no issues" in said, said
         seen = said + docker("logs", "example") + docker("inspect", "example")

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import tarfile
 
 from engine import (
     NO_WATCH, PASSWORD, WORK, Container, Load, docker, eventually, get, keys, new_key, run, shipped,
@@ -10,13 +11,33 @@ from engine import (
 from cases import Skip, case, main
 
 
+# As tests/docker/images writes it into files of the context, before the site's image is built.
+IN_CONTEXT = b"canary-of-the-build-context"
+
+
+def layers(image):
+    """Every layer's archive, as it is stored: also what a later layer took away again."""
+    archive = WORK / f"{image}.tar"
+    docker("save", "--output", archive, image)
+    found = []
+    with tarfile.open(archive) as saved:
+        for member in saved:
+            if member.isfile():
+                found.append(saved.extractfile(member).read())
+    archive.unlink()
+    return found
+
+
 @case
 def no_secret_is_in_an_image():
-    """Neither in how it was made, nor in what its containers start with."""
+    """Neither in how it was made, nor in what its containers start with, nor in a file of a layer."""
     for image in ("keybearer", "example-site"):
         seen = docker("history", "--no-trunc", image) + docker("inspect", image)
-        assert not [key for key in keys if key in seen]
+        assert IN_CONTEXT.decode() not in seen, seen
         assert "SECRET" not in seen, seen
+        assert not [layer for layer in layers(image) if IN_CONTEXT in layer]
+    # The looking finds what was copied from beside it.
+    assert [layer for layer in layers("example-site") if b"to-be-copied" in layer]
 
 
 @case

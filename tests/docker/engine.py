@@ -87,12 +87,14 @@ class Container:
     """One of the shipped site image, on a port of this network namespace; removed at the end. What
     it logged and what it is inspected as is looked at for secrets then."""
 
-    def __init__(self, *options, command=(), secrets_in=None):
+    def __init__(self, *options, command=(), secrets_in=None, by_platform=True):
+        """`by_platform` gives the settings and secrets of most cases; without, the options say it all."""
         self.name = f"site-{secrets.token_hex(4)}"
-        self.secrets = secrets_in or secret_directory()
         words = ["run", "--detach", "--name", self.name]
-        words += [word for setting in SETTINGS for word in ("--env", setting)]
-        words += ["--volume", f"{self.secrets}:/run/secrets:ro"]
+        if by_platform:
+            self.secrets = secrets_in or secret_directory()
+            words += [word for setting in SETTINGS for word in ("--env", setting)]
+            words += ["--volume", f"{self.secrets}:/run/secrets:ro"]
         words += ["--publish", f"127.0.0.1:{PORT}:8000"]
         docker(*words, *options, "example-site", *command)
 
