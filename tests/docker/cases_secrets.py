@@ -11,7 +11,8 @@ from engine import (
 from cases import Skip, case, main
 
 
-# As tests/docker/images writes it into files of the context, before the site's image is built.
+# As tests/docker/images writes it into files of the context, before the site's image is built. That
+# image has a name of its own, because README's commands build another one.
 IN_CONTEXT = b"canary-of-the-build-context"
 
 
@@ -31,13 +32,13 @@ def layers(image):
 @case
 def no_secret_is_in_an_image():
     """Neither in how it was made, nor in what its containers start with, nor in a file of a layer."""
-    for image in ("keybearer", "example-site"):
+    for image in ("keybearer", "among-canaries"):
         seen = docker("history", "--no-trunc", image) + docker("inspect", image)
         assert IN_CONTEXT.decode() not in seen, seen
         assert "SECRET" not in seen, seen
         assert not [layer for layer in layers(image) if IN_CONTEXT in layer]
     # The looking finds what was copied from beside it.
-    assert [layer for layer in layers("example-site") if b"to-be-copied" in layer]
+    assert [layer for layer in layers("among-canaries") if b"to-be-copied" in layer]
 
 
 @case

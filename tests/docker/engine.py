@@ -88,7 +88,7 @@ class Container:
     it logged and what it is inspected as is looked at for secrets then."""
 
     def __init__(self, *options, command=(), secrets_in=None, by_platform=True):
-        """`by_platform` gives the settings and secrets of most cases; without, the options say it all."""
+        """`by_platform`: with the settings and secrets of most cases, else with the options alone."""
         self.name = f"site-{secrets.token_hex(4)}"
         words = ["run", "--detach", "--name", self.name]
         if by_platform:
