@@ -56,6 +56,59 @@ def the_version_is_one():
         assert file.name in pathlib.Path("README.md").read_text(), f"README.md names no {file.name}"
 
 
+def alone(directory, **variables):
+    """packaging/release in a repository that has nothing else; ends before it makes anything."""
+    run("install", "-D", "packaging/release", directory / "packaging/release")
+    done = subprocess.run(
+        ["packaging/release"],
+        cwd=directory,
+        env={"HOME": str(directory), "PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 64 and not done.stdout, done
+    return done.stderr
+
+
+@case
+def no_release_is_made_of_what_is_not_committed():
+    with tempfile.TemporaryDirectory() as directory:
+        top = pathlib.Path(directory)
+        run("git", "-C", top, "init", "--quiet")
+        assert "no git checkout" in alone(top)
+        own = ["git", "-C", top, "-c", "user.name=a", "-c", "user.email=a@localhost"]
+        run(*own, "commit", "--quiet", "--allow-empty", "--message", "a")
+        # What hides it in the own config of whoever builds does not hide it here.
+        (top / ".gitconfig").write_text("[status]\nshowUntrackedFiles = no\n")
+        assert "?? packaging/" in alone(top)
+
+
+@case
+def no_setting_of_whoever_builds_gets_further():
+    with tempfile.TemporaryDirectory() as directory:
+        top = pathlib.Path(directory)
+        (top / "git").write_text(f"#!/bin/sh\nexport -p >{top}/reached\nexit 1\n")
+        (top / "git").chmod(0o755)
+        alone(
+            top,
+            PATH=f"{top}:{os.environ['PATH']}",
+            CC="evil",
+            CFLAGS="-O0",
+            RUSTFLAGS="-O0",
+            CARGO_PROFILE_RELEASE_STRIP="false",
+            CARGO_TARGET_DIR=str(top),
+            KEYBEARER_USER="evil",
+            TAR_OPTIONS="--verbose",
+            LC_ALL="C.UTF-8",
+            TZ="Asia/Kolkata",
+        )
+        reached = (top / "reached").read_text()
+        assert re.search("^export HOME=", reached, re.M) and "LC_ALL='C'" in reached and "TZ='UTC'" in reached
+        names = set(re.findall(r"^export (\w+)", reached, re.M))
+        assert names <= {"HOME", "PATH", "LC_ALL", "TZ", "PWD", "OLDPWD", "SHLVL", "_"}, names
+
+
 @case
 def each_file_has_its_checksum():
     run("sh", "-c", f"cd {DIST} && sha256sum --check --strict SHA256SUMS")
@@ -75,7 +128,6 @@ def all_three_hold_the_same():
         run("tar", "-xzf", TARBALL, "-C", top / "tar/usr", "--strip-components=1")
         place = {
             "deb": [
-                ("usr/lib/systemd/system/", "lib/systemd/system/"),
                 ("zsh/site-functions", "zsh/vendor-completions"),
                 ("usr/share/doc/keybearer/LICENSE", "usr/share/doc/keybearer/copyright"),
             ],
@@ -118,9 +170,19 @@ def everything_of_the_repository_is_in_it():
 
 
 @case
+def the_examples_that_readme_speaks_of_are_in_it():
+    for directory in ("docker", "kubernetes", "nginx"):
+        files = [path for path in pathlib.Path("packaging", directory).rglob("*") if path.is_file()]
+        assert files, directory
+        for path in files:
+            there = f"usr/share/doc/keybearer/examples/{path.relative_to('packaging')}"
+            assert there in in_tree() and digest(TREE / there) == digest(path), there
+
+
+@case
 def nothing_of_this_machine_is_in_it():
     """Neither a path, nor a user, nor a time, nor a key."""
-    epoch = int(run("git", "log", "-1", "--format=%ct"))
+    epoch = int(os.environ["SOURCE_DATE_EPOCH"])
     for member in tarfile.open(TARBALL):
         assert (member.uid, member.gid, member.uname, member.gname) == (0, 0, "root", "root"), member
         assert member.mtime == epoch and not member.isdir(), member
@@ -155,7 +217,7 @@ def lintian_finds_nothing():
 def rpmlint_finds_nothing_new():
     """What it has against the package, each on purpose or for want of a way in cargo-generate-rpm."""
     known = {
-        "statically-linked-binary",  # nothing on the machine can be put in its libraries' place
+        "statically-linked-binary",  # it brings its libraries along, and runs on any Linux
         "no-signature",  # who publishes it signs it
         "no-packager-tag", "no-group-tag", "no-changelogname-tag",  # no way to give them
         "no-buildhost-tag",  # it would differ between two builds

@@ -19,7 +19,7 @@ DEFAULT = pathlib.Path("/etc/default/keybearer")
 CONFIG = pathlib.Path("/etc/keybearer/example.toml")
 ENV = pathlib.Path("/etc/keybearer/example.env")
 ALONE = pathlib.Path("/run/alone")
-UNIT = pathlib.Path("/lib/systemd/system/keybearer@.service")
+UNIT = pathlib.Path("/usr/lib/systemd/system/keybearer@.service")
 
 
 def run(*words, code=0, **more):

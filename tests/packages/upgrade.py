@@ -110,19 +110,87 @@ def upgraded_under_load(form):
     return shop, own
 
 
+def a_copy_of_the_unit(name):
+    """What an operator has edited in /etc, under the package's own name."""
+    site = Site(name)
+    unit = pathlib.Path("/usr/lib/systemd/system/keybearer@.service").read_text()
+    pathlib.Path(f"/etc/systemd/system/{site.unit}").write_text(unit)
+    systemctl("daemon-reload")
+    systemctl("start", site.unit)
+    return site
+
+
+class AnotherPackage:
+    """Its unit's name begins like ours."""
+
+    file = pathlib.Path("/usr/lib/systemd/system/keybearer-exporter@.service")
+    unit = "keybearer-exporter@keybearer.service"
+    link = pathlib.Path("/etc/systemd/system/multi-user.target.wants") / unit
+
+    def __init__(self):
+        self.file.write_text(
+            "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
+        )
+        systemctl("enable", "--now", self.unit)
+
+    def is_untouched_and_goes(self):
+        assert self.link.is_symlink() and show(self.unit, "ActiveState") == "active"
+        systemctl("disable", "--now", self.unit)
+        self.file.unlink()
+        systemctl("daemon-reload")
+
+
+def comes_back_by_the_line(lines, shop):
+    """All that a removal has stopped is named by one line, and nothing else."""
+    has_no_secret(lines)
+    (line,) = [line for line in lines.splitlines() if line.startswith("keybearer: ")]
+    _, _, command = line.partition("when it suits you: ")
+    timer = f"keybearer-rotate@{shop.name}.timer"
+    assert command.split()[:2] == ["systemctl", "start"], line
+    assert set(command.split()[2:]) == {shop.unit, shop.socket, timer}, line
+    shop.is_gone()
+    run(*command.split())
+    assert shop.get() == (200, b"ok")
+    assert show(timer, "ActiveState") == "active"
+
+
+def a_removal_that_is_given_up(shop):
+    prerm = pathlib.Path("/var/lib/dpkg/info/keybearer.prerm")
+    text = prerm.read_text()
+    prerm.write_text(f"{text}\nexit 1\n")
+    done = run("dpkg", "--remove", "keybearer", code=1)
+    prerm.write_text(text)
+    comes_back_by_the_line(done.stdout + done.stderr, shop)
+
+
+def removed_and_installed_again(shop):
+    run("dpkg", "--remove", "keybearer")
+    comes_back_by_the_line(install("deb", "*"), shop)
+
+
 def removed_while_it_runs(form, shop, own):
+    systemctl("enable", "--now", f"keybearer-rotate@{shop.name}.timer")
     kept = shop.env.read_text()
+    copy = a_copy_of_the_unit(f"{form}-copy")
+    other = AnotherPackage()
+    if form == "deb":
+        a_removal_that_is_given_up(shop)
+        removed_and_installed_again(shop)
     done = run(*FORMS[form]["remove"])
     has_no_secret(done.stdout + done.stderr)
-    # The package's own units are stopped, somebody's own unit is not.
+    # The package's own units are stopped, somebody's own unit is not, nor a copy of them.
     shop.is_gone()
-    assert own.get() == (200, b"ok")
+    assert show(f"keybearer-rotate@{shop.name}.timer", "ActiveState") == "inactive"
+    for site in (own, copy):
+        assert site.get() == (200, b"ok")
+    other.is_untouched_and_goes()
     assert systemctl("is-enabled", shop.unit, code=None).returncode
-    assert not list(pathlib.Path("/etc/systemd/system").rglob("*.wants/keybearer@*"))
+    assert not list(pathlib.Path("/etc/systemd/system").rglob("*.wants/keybearer*"))
     assert shop.env.read_text() == kept and shop.config.exists()
     assert not os.path.exists("/usr/bin/keybearer")
-    systemctl("stop", own.unit)
-    assert systemctl("is-failed", own.unit, code=None).stdout.strip() == "inactive"
+    for site in (own, copy):
+        systemctl("stop", site.unit)
+        assert systemctl("is-failed", site.unit, code=None).stdout.strip() == "inactive"
     failed = systemctl("list-units", "--failed", "--no-legend", "keybearer*").stdout
     assert not failed, failed
 
