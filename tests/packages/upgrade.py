@@ -141,9 +141,10 @@ class AnotherPackage:
 
 
 def comes_back_by_the_line(lines, shop):
-    """All that a removal has stopped is named by one line, and nothing else."""
+    """All that a removal has stopped is named by one line, and nothing else. Another may name what it
+    has not stopped, and what runs with an executable that was taken away."""
     has_no_secret(lines)
-    (line,) = [line for line in lines.splitlines() if line.startswith("keybearer: ")]
+    (line,) = [line for line in lines.splitlines() if line.startswith("keybearer: enabled, but not running;")]
     _, _, command = line.partition("when it suits you: ")
     timer = f"keybearer-rotate@{shop.name}.timer"
     assert command.split()[:2] == ["systemctl", "start"], line
