@@ -23,7 +23,7 @@ pub fn status(name: Option<String>, form: Form) -> Result<u8, Error> {
     let inherited = environment::inherited();
     log::start(config::log_settings(&Overrides::default(), &inherited));
     let status = match ask(name, &inherited) {
-        // A HEALTHCHECK knows 0 and 1.
+        // A HEALTHCHECK knows 0 and 1, whatever is wrong.
         Err(error) if form == Form::Check => {
             log::error(error);
             return Ok(Exit::Failure.code());

@@ -261,7 +261,7 @@ fn the_only_one_needs_no_name() {
     let other = instance(&bench, &other, &line(&status("serving"))).spawn();
     other.wait_for_stdout("ready");
     let several = format!("keybearer: several instances run: another, {}; name one", bench.name());
-    ask().expect_code(64).expect_stderr(&several).expect_stdout("");
+    ask().expect_code(1).expect_stderr(&several).expect_stdout("");
     drop(other);
     // Killed, it leaves its files and no claim.
     eventually("it is gone", || ask().code == Some(0));
