@@ -4,6 +4,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
@@ -17,8 +18,9 @@ use crate::sys::{self, Forked};
 /// The C library's own, which knows the machine's modules as a static executable cannot: getent(1).
 const GETENT: &str = "/usr/bin/getent";
 const NOT_FOUND: i32 = 2;
-/// As a shell says that there is no such command.
+/// As a shell says that there is no such command, or that it cannot be executed.
 const NO_GETENT: i32 = 127;
+const NOT_STARTED: i32 = 126;
 
 /// More than any answer.
 const LIMIT: usize = 1 << 20;
@@ -70,10 +72,13 @@ fn ask(database: &str, key: &str) -> Result<Vec<u8>, Unanswered> {
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC).map_err(|error| failed(&error))?;
     match sys::fork().map_err(|error| failed(&error))? {
         Forked::Child => {
-            let _ = answer_into(&writer, || {
+            let started = answer_into(&writer, || {
                 execve(&path, &[program, end, database, key], &[c"LC_ALL=C"])
             });
-            sys::exit_now(NO_GETENT)
+            sys::exit_now(match started {
+                Err(Errno::ENOENT) => NO_GETENT,
+                _ => NOT_STARTED,
+            })
         }
         Forked::Parent(child) => {
             drop(writer);
