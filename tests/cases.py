@@ -1,6 +1,9 @@
 """Cases: functions that are run one after the other and counted as the test executables are, so that
 tests/run can add them up. What surrounds them (a booted systemd, an engine) is the caller's."""
 
+import json
+import pathlib
+import subprocess
 import sys
 import time
 import traceback
@@ -27,6 +30,28 @@ def eventually(what, condition, within=90):
         if time.monotonic() > end:
             raise AssertionError(f"not within {within} s: {what}")
         time.sleep(0.05)
+
+
+class Load:
+    """Visitors of a port of this network, each time by a new connection, until they are asked how it went;
+    at the end of a `with` block at the latest."""
+
+    def __init__(self, port, clients=4):
+        program = pathlib.Path(__file__).parent / "bench/load.py"
+        words = ["/usr/bin/python3", program, str(port), str(clients)]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.result = None
+
+    def end(self):
+        """How many requests were answered and how many failed."""
+        self.result = json.loads(self.process.communicate()[0])
+        return self.result
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *failure):
+        self.end()
 
 
 def main(theme):

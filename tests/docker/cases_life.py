@@ -5,9 +5,9 @@ import socket
 import subprocess
 
 from engine import (
-    NO_WATCH, PORT, Container, Load, docker, eventually, get, new_key, run, shipped, write,
+    NO_WATCH, PORT, Container, docker, eventually, get, new_key, run, shipped, write,
 )
-from cases import case, main
+from cases import Load, case, main
 
 def connections(site):
     """Sockets of the server's processes: a request that is being read is one more."""
@@ -52,7 +52,7 @@ def hup_takes_a_new_key_over_and_nobody_waits_in_vain():
     with Container(*shipped("keybearer.toml", NO_WATCH)) as site:
         site.serves()
         before = site.status()
-        with Load() as load:
+        with Load(PORT) as load:
             write(site.secrets / "django_secret_key", new_key() + "\n")
             docker("kill", "--signal", "HUP", site.name)
             # The new key first verifies, then signs.

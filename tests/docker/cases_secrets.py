@@ -5,10 +5,10 @@ import secrets
 import tarfile
 
 from engine import (
-    NO_WATCH, PASSWORD, WORK, Container, Load, docker, eventually, get, keys, new_key, run, shipped,
+    NO_WATCH, PASSWORD, PORT, WORK, Container, docker, eventually, get, keys, new_key, run, shipped,
     write,
 )
-from cases import Skip, case, main
+from cases import Load, Skip, case, main
 
 
 # As tests/docker/images writes it into files of the context, before the site's image is built. That
@@ -104,7 +104,7 @@ def a_projected_volume_that_changes_is_taken_over_without_being_asked():
     with Container(secrets_in=volume) as site:
         site.serves()
         before = site.status()["key"]["current"]
-        with Load() as load:
+        with Load(PORT) as load:
             publish(volume, new_key())
             site.says("generation 3 took over")
             site.has_one_generation()
@@ -167,7 +167,7 @@ def rotate_from_inside_on_an_env_file_in_a_volume():
     with Container(*given, "--env", "DEMO_DATA=/data") as site:
         site.serves()
         before = site.status()["key"]["current"]
-        with Load() as load:
+        with Load(PORT) as load:
             said = site.exec("keybearer", "rotate")
         keys.append((volume / "site.env").read_text().split("SECRET_KEY=")[1].split("\n")[0])
         assert load.result["failed"] == 0 and load.result["answered"] > 20, load.result

@@ -170,23 +170,6 @@ class Container:
         eventually("the old one has gone", lambda: len(self.status()["pids"]) == 1)
 
 
-class Load:
-    """Clients that ask the published port until the end of the block."""
-
-    def __init__(self, clients=4):
-        program = ["/usr/bin/python3", "/srv/root/tests/bench/load.py", str(PORT), str(clients)]
-        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self.process = subprocess.Popen(program, text=True, **streams)
-        self.result = None
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *failure):
-        said, _ = self.process.communicate()
-        self.result = json.loads(said)
-
-
 def get(path="/healthz"):
     """What the published port answers."""
     asking = ["curl", "--silent", "--show-error", "--max-time", "30", "--header", "Host: localhost"]

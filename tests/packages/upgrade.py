@@ -1,10 +1,8 @@
 """upgrade.py [NAME]: the packages in a booted systemd, with a real site under load; run by tests/packages/run
 in what tests/systemd/run boots."""
 
-import json
 import os
 import pathlib
-import subprocess
 import sys
 
 here = os.path.dirname(os.path.abspath(__file__))
@@ -12,7 +10,7 @@ sys.path[:0] = [here, os.path.dirname(here), os.path.join(os.path.dirname(here),
 
 import booted
 from booted import SOURCE, Site, run, said, show, systemctl
-from cases import case, main
+from cases import Load, case, main
 
 MADE = pathlib.Path("/srv/keybearer-test/packages")
 FORMS = {
@@ -33,21 +31,10 @@ def install(form, pattern):
     return done.stdout + done.stderr
 
 
-class Load:
-    """Visitors who come all the time, from four sides, until they are asked how it went."""
-
-    def __init__(self, port):
-        self.process = subprocess.Popen(
-            ["/usr/bin/python3", SOURCE / "tests/bench/load.py", str(port), "4"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def end(self):
-        asked = json.loads(self.process.communicate()[0])
-        assert asked["answered"] >= 4, asked
-        return asked["failed"]
+def lost(load):
+    asked = load.end()
+    assert asked["answered"] >= 4, asked
+    return asked["failed"]
 
 
 def served_by_systemds_socket(name):
@@ -95,11 +82,11 @@ def upgraded_under_load(form):
     run("keybearer", "rotate", "--blind", "--config", shop.config)
     systemctl("reload", shop.unit)
     assert shop.main_pid() == pid and shop.status()["generation"] > 1
-    assert load.end() == 0
+    assert lost(load) == 0
 
     load = Load(shop.port)
     run(*command.split())
-    assert load.end() == 0
+    assert lost(load) == 0
     assert shop.main_pid() != pid
     for site in (shop, own):
         assert os.readlink(f"/proc/{show(site.unit, 'MainPID')}/exe") == "/usr/bin/keybearer"

@@ -2,14 +2,12 @@
 
 import errno
 import grp
-import json
 import os
 import pathlib
 import stat
-import subprocess
 
-from booted import GROUP, SOURCE, Site, fetch, run, said, show, systemctl
-from cases import case, eventually
+from booted import GROUP, Site, fetch, run, said, show, systemctl
+from cases import Load, case, eventually
 
 
 @case
@@ -79,16 +77,11 @@ def a_restart_loses_no_connection():
     site = with_a_port("restart")
     systemctl("enable", "--now", site.socket, site.unit)
     before = site.main_pid()
-    load = subprocess.Popen(
-        ["/usr/bin/python3", SOURCE / "tests/bench/load.py", str(site.port), "4"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    load = Load(site.port)
     for _ in range(2):
         systemctl("restart", site.unit)
         assert site.get() == (200, b"ok")
-    asked = json.loads(load.communicate()[0])
+    asked = load.end()
     assert site.main_pid() != before
     assert asked["answered"] > 4 and not asked["failed"], asked
     systemctl("stop", site.socket, site.unit)
@@ -100,14 +93,9 @@ def without_it_a_restart_refuses():
     """So that the case above could fail."""
     site = Site("refuses")
     site.start()
-    load = subprocess.Popen(
-        ["/usr/bin/python3", SOURCE / "tests/bench/load.py", str(site.port), "2"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    load = Load(site.port, 2)
     systemctl("restart", site.unit)
-    asked = json.loads(load.communicate()[0])
+    asked = load.end()
     assert asked["failed"], asked
     site.stop()
 
