@@ -83,21 +83,11 @@ impl Place {
         }
     }
 
-    /// Writes the document if it is still of this version. What is equal stays as it is written.
+    /// Writes the document if it is still of this version. What is equal stays as it is written. Of a store
+    /// the patience is that of `[fetch] within`.
     pub fn write(&self, document: &Document, version: &Version) -> Result<Version, Error> {
-        self.write_within(document, version, PATIENCE)
-    }
-
-    /// The same for one who cannot wait so long for another writer of a file. Of a store the patience is
-    /// that of `[fetch] within`.
-    pub fn write_within(
-        &self,
-        document: &Document,
-        version: &Version,
-        patience: Duration,
-    ) -> Result<Version, Error> {
         match self {
-            Place::File(file) => file.write(document, version, patience),
+            Place::File(file) => file.write(document, version, PATIENCE),
             Place::Store(store) => store.write(document, version),
         }
     }

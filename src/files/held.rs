@@ -14,6 +14,8 @@ use super::{Refusal, Rule, Unwritten, lock, open, quoted};
 /// An env file that nobody else who asks for its lock may replace.
 pub struct Held {
     way: Way,
+    /// Until when another writer is waited for.
+    deadline: Instant,
     lock: Flock<OwnedFd>,
     stat: FileStat,
     bytes: Zeroizing<Vec<u8>>,
@@ -34,7 +36,7 @@ pub fn hold(path: &Path, patience: Duration) -> Result<Held, Unwritten> {
                 return Err(Unwritten::HardLinks { path: path.to_owned(), links: stat.st_nlink });
             }
             let bytes = open::read(opened, path)?;
-            return Ok(Held { way, lock, stat, bytes });
+            return Ok(Held { way, deadline, lock, stat, bytes });
         }
         if Instant::now() >= deadline {
             return Err(Unwritten::Changed { path: path.to_owned() });
@@ -59,7 +61,7 @@ impl Held {
             let (path, size) = (self.way.path.clone(), bytes.len() as u64);
             return Err(Refusal::TooLarge { path, size, limit: open::LIMIT }.into());
         }
-        let mut successor = Successor::make(&self.way)?;
+        let mut successor = Successor::make(&self.way, self.deadline)?;
         successor.become_like(&*self.lock, &self.stat)?;
         successor.fill(bytes)?;
         self.look_again()?;

@@ -1,6 +1,7 @@
 //! Files that keybearer itself writes and reads back: in memory alone, and for nobody else.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::sys::stat::lstat;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
@@ -9,6 +10,9 @@ use zeroize::Zeroizing;
 use super::successor::{Successor, system};
 use super::way::Way;
 use super::{Refusal, Rule, Unwritten, judge, open};
+
+/// Nobody else writes there but another keybearer of the same name, for a moment.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 pub fn read_own(path: &Path) -> Result<Zeroizing<Vec<u8>>, Refusal> {
     let (opened, _) = Way::to(path, Rule::Own)?.open().map_err(not_ours)?;
@@ -30,7 +34,7 @@ fn not_ours(refusal: Refusal) -> Refusal {
 /// At every moment the name stands for what was there before or for all of this.
 pub fn write_own(path: &Path, bytes: &[u8]) -> Result<(), Unwritten> {
     let way = Way::to(path, Rule::Own)?;
-    let mut successor = Successor::make(&way)?;
+    let mut successor = Successor::make(&way, Instant::now() + PATIENCE)?;
     successor.must_be_in_memory()?;
     successor.fill(bytes)?;
     successor.take_place()

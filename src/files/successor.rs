@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, Flock, FlockArg, OFlag, openat, renameat};
@@ -17,7 +17,6 @@ use super::way::Way;
 use super::{Refusal, Unwritten, judge, likeness, obstacle};
 
 /// Two that meet over one name are through with it at once.
-const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A new file beside the one that it is to replace. It goes again unless it has taken its place.
@@ -35,19 +34,21 @@ pub(super) struct Successor<'a> {
 }
 
 impl<'a> Successor<'a> {
-    /// Empty, and for its owner alone.
-    pub fn make(way: &'a Way) -> Result<Self, Unwritten> {
+    /// Empty, and for its owner alone. Another writer's is waited for until then.
+    pub fn make(way: &'a Way, deadline: Instant) -> Result<Self, Unwritten> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let directory = openat(&way.above.fd, ".", flags, Mode::empty())
             .map_err(system(way, "open its directory"))?;
         let name = name(way);
-        for _ in 0..ATTEMPTS {
+        loop {
             if let Some(file) = create(way, &name)? {
                 return Ok(Successor { way, name, file, directory, is_in_place: false });
             }
+            if Instant::now() >= deadline {
+                return Err(Unwritten::Locked { path: way.path.clone(), holder: None });
+            }
             sleep(PAUSE);
         }
-        Err(Unwritten::Locked { path: way.path.clone(), holder: None })
     }
 
     /// Before it holds anything: owner, group, ACL and mode are the original's, or it is refused.

@@ -3,7 +3,7 @@ use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -106,7 +106,7 @@ fn a_stop_at_any_step_leaves_the_old_file_and_the_next_writer_goes_on() {
     for steps in 0..=3 {
         let held = hold(&path, PATIENCE).expect("held");
         let (way, fd, stat) = held.parts();
-        let mut successor = Successor::make(way).expect("made");
+        let mut successor = Successor::make(way, Instant::now()).expect("made");
         let mode = || fs::metadata(temporary(&path)).expect("there").mode() & 0o7777;
         assert_eq!((mode(), fs::read(temporary(&path)).expect("read").len()), (0o600, 0));
         if steps > 0 {
@@ -163,12 +163,13 @@ fn a_living_writers_file_is_no_leftover() {
     let path = scratch.file("x.env", OLD, 0o640);
     let first = hold(&path, PATIENCE).expect("held");
     let (way, ..) = first.parts();
-    let _successor = Successor::make(way).expect("made");
+    let _successor = Successor::make(way, Instant::now()).expect("made");
     let inode = fs::metadata(temporary(&path)).expect("there").ino();
     // What an editor does: the second writer finds another inode, and no lock on it.
     let edited = scratch.file("edited", b"SECRET_KEY=edited\n", 0o640);
     fs::rename(edited, &path).expect("renamed");
-    let error = replace(&path, NEW).expect_err("refused");
+    let second = hold(&path, Duration::ZERO).expect("held");
+    let error = second.replace(NEW).expect_err("refused");
     assert!(matches!(error, Unwritten::Locked { .. }), "{error}");
     assert_eq!(fs::metadata(temporary(&path)).expect("there").ino(), inode);
     let error = first.look_again().expect_err("changed");

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::config::Settings;
-use crate::documents::{self, Fields, Place, Version};
+use crate::documents::{self, Fields, InFile, Place, Version};
 use crate::keyring::{Carried, Document, Record, steps};
 use crate::log;
 use crate::moment::Moment;
@@ -75,8 +75,15 @@ impl Known {
         keys.map(|key| (key, self.record.until(key))).collect()
     }
 
-    pub fn must_be_writable(&self) -> Result<(), Error> {
-        self.place().map(drop)
+    /// Where keybearer itself makes a key. What a store holds others may read as well, and to wait for a
+    /// store would leave the site unsupervised.
+    pub fn file(&self) -> Result<&InFile, Error> {
+        match self.place()? {
+            Place::File(file) => Ok(file),
+            Place::Store(store) => Err(Error::NotWritable(format!(
+                "it is in {store}, and on-hup = \"generate\" writes to env files alone; leave on-hup out, and use keybearer rotate"
+            ))),
+        }
     }
 
     pub fn place(&self) -> Result<&Place, Error> {
@@ -122,12 +129,12 @@ impl Known {
         &mut self,
         step: impl Fn(&Document, Moment) -> Result<Document, Error>,
     ) -> Result<(), Error> {
-        let place = self.place()?;
+        let file = self.file()?;
         let attempt = || -> Result<Document, Error> {
-            let (document, version): (Document, Version) = place.read()?;
+            let (document, version): (Document, Version) = file.read()?;
             let next = step(&document, Moment::now())?;
             if next != document {
-                place.write_within(&next, &version, PATIENCE)?;
+                file.write(&next, &version, PATIENCE)?;
             }
             Ok(next)
         };

@@ -112,7 +112,7 @@ impl<'a> Site<'a> {
         self.instance.uses(&self.sockets.addresses(), identity);
         if settings.keys.on_hup == OnHup::Generate {
             // Now, and not when somebody relies on it.
-            self.document.as_ref().ok_or(Error::NoKey)?.must_be_writable()?;
+            self.document.as_ref().ok_or(Error::NoKey)?.file()?;
         }
         self.note_fetched();
         self.set_alarm();

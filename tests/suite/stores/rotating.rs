@@ -1,9 +1,9 @@
 //! A rotation in the store: from an operator's machine, with the operator's credentials.
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Store, ends, for_each_store, keybearer, serving, status};
+use super::{Store, configured, ends, for_each_store, keybearer, serving, status};
 use crate::harness::{Bench, KEY, eventually, key, proc};
 
 for_each_store!(
@@ -12,6 +12,7 @@ for_each_store!(
     two_operators_promote_at_once,
     a_carried_key_is_written_back,
     a_carried_key_is_not_written_unasked,
+    a_hup_makes_no_key_there,
     what_else_is_in_the_document_stays,
     a_generated_value,
     a_value_that_would_be_misread,
@@ -158,6 +159,22 @@ fn a_carried_key_is_not_written_unasked(bench: &Bench, store: &Store<'_>) {
     assert!(store.document().get("SECRET_KEY_FALLBACKS").is_none());
     assert_eq!(status(bench)["key"]["carried"].as_array().unwrap().len(), 1);
     ends(running, &[KEY, &key(1)]);
+}
+
+/// Not even where an env file is there as well: other hosts may read the store.
+fn a_hup_makes_no_key_there(bench: &Bench, store: &Store<'_>) {
+    store.seed(&[("SECRET_KEY", KEY)]);
+    bench.env_file("EMAIL_HOST=mail.example\n");
+    let file = "[[source]]\ntype = \"env-file\"\npath = \"{dir}/site.env\"\n";
+    let config = configured(bench, store, "", &format!("[keys]\non-hup = \"generate\"\n{file}"));
+    let run = store.with_variables(bench, bench.keybearer(["run", "--config"]).arg(config)).run();
+    let said = run.expect_code(78).expect_nowhere(KEY).stderr;
+    let line = said.lines().last().unwrap();
+    assert!(line.starts_with("keybearer: cannot write the key's document: it is in "), "{line}");
+    assert!(line.contains(&format!("{}'", store.shown())), "{line}");
+    let mend = ", and on-hup = \"generate\" writes to env files alone; leave on-hup out, and use keybearer rotate";
+    assert!(line.ends_with(mend), "{line}");
+    assert_eq!(store.document(), json!({ "SECRET_KEY": KEY }));
 }
 
 fn what_else_is_in_the_document_stays(bench: &Bench, store: &Store<'_>) {
