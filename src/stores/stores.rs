@@ -154,7 +154,8 @@ impl Stores {
             }
         }
         *self.reused.borrow_mut() = asked;
-        let helper = match requests.is_empty() && !tools.is_empty() {
+        // Where a lease or a command gives all of it there is nobody to ask.
+        let helper = match requests.is_empty() {
             true => None,
             false => Some(self.start_helper(Work::Fetch(requests))?),
         };

@@ -9,22 +9,23 @@ use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
-use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{Gid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, pipe2};
+use nix::unistd::{Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, pipe2};
 
 use super::{Unanswered, User, files, number};
-use crate::sys::{self, Forked};
+use crate::sys::{self, Ending, Forked};
 
 /// The C library's own, which knows the machine's modules as a static executable cannot: getent(1).
 const GETENT: &str = "/usr/bin/getent";
-const NOT_FOUND: i32 = 2;
+const NOT_FOUND: u8 = 2;
 /// As a shell says that there is no such command, or that it cannot be executed.
-const NO_GETENT: i32 = 127;
-const NOT_STARTED: i32 = 126;
+const NO_GETENT: u8 = 127;
+const NOT_STARTED: u8 = 126;
 
 /// More than any answer.
 const LIMIT: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Of what was killed. One that is stuck in the kernel is left to whoever reaps orphans.
+const REAPING: Duration = Duration::from_millis(200);
 
 pub fn by_name(name: &str) -> Result<Option<User>, Unanswered> {
     // It takes digits for an id.
@@ -76,27 +77,36 @@ fn ask(database: &str, key: &str) -> Result<Vec<u8>, Unanswered> {
                 execve(&path, &[program, end, database, key], &[c"LC_ALL=C"])
             });
             sys::exit_now(match started {
-                Err(Errno::ENOENT) => NO_GETENT,
-                _ => NOT_STARTED,
+                Err(Errno::ENOENT) => NO_GETENT.into(),
+                _ => NOT_STARTED.into(),
             })
         }
         Forked::Parent(child) => {
             drop(writer);
-            let answer = read_within(reader, PATIENCE);
-            if answer.is_none() {
-                let _ = kill(child, Signal::SIGKILL);
-            }
-            match (waitpid(child, None), answer) {
-                (Ok(WaitStatus::Exited(_, 0)), Some(answer)) => Ok(answer),
-                (Ok(WaitStatus::Exited(_, NOT_FOUND | NO_GETENT)), Some(_)) => Ok(Vec::new()),
-                (Ok(WaitStatus::Exited(_, code)), Some(_)) => {
-                    Err(failed(&format_args!("{GETENT} ended with exit code {code}")))
-                }
-                (Ok(_), None) => Err(failed(&"no answer within 10 seconds")),
-                (Ok(_), Some(_)) => Err(failed(&"one of their modules crashed")),
-                (Err(error), _) => Err(failed(&error)),
-            }
+            answered(child, reader, PATIENCE)
         }
+    }
+}
+
+/// What the child says and how it ends, both within this time. It may close its output and go on.
+fn answered(child: Pid, reader: OwnedFd, patience: Duration) -> Result<Vec<u8>, Unanswered> {
+    let failed = |error: &dyn std::fmt::Display| Unanswered(error.to_string());
+    let deadline = Instant::now() + patience;
+    let answer = read_until(reader, deadline);
+    let left = deadline.saturating_duration_since(Instant::now());
+    let ending = sys::reap_within(child, left).map_err(|error| failed(&error))?;
+    let (Some(answer), Some(ending)) = (answer, ending) else {
+        if ending.is_none() {
+            let _ = kill(child, Signal::SIGKILL);
+            let _ = sys::reap_within(child, REAPING);
+        }
+        return Err(failed(&format_args!("no answer within {patience:?}")));
+    };
+    match ending {
+        Ending::Code(0) => Ok(answer),
+        Ending::Code(NOT_FOUND | NO_GETENT) => Ok(Vec::new()),
+        Ending::Code(code) => Err(failed(&format_args!("{GETENT} ended with exit code {code}"))),
+        Ending::Signal(_) => Err(failed(&"one of their modules crashed")),
     }
 }
 
@@ -113,8 +123,7 @@ fn answer_into<T>(
 }
 
 /// All that comes until the end, or None where the end does not come in time.
-fn read_within(reader: OwnedFd, patience: Duration) -> Option<Vec<u8>> {
-    let deadline = Instant::now() + patience;
+fn read_until(reader: OwnedFd, deadline: Instant) -> Option<Vec<u8>> {
     let mut reader = File::from(reader);
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
@@ -137,7 +146,26 @@ fn read_within(reader: OwnedFd, patience: Duration) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    #[test]
+    fn one_that_says_nothing_more_and_goes_on_is_not_waited_for() {
+        for script in ["exec >&-; exec sleep 1000", "echo root:x:0; exec sleep 1000"] {
+            let mut command = Command::new("/bin/sh");
+            let child = command.args(["-c", script]).stdout(Stdio::piped()).spawn();
+            let mut child = child.expect("started");
+            let pid = Pid::from_raw(child.id().cast_signed());
+            let reader = OwnedFd::from(child.stdout.take().expect("piped"));
+            let error = answered(pid, reader, Duration::from_millis(50)).expect_err("no answer");
+            assert_eq!(
+                error.to_string(),
+                Unanswered("no answer within 50ms".to_owned()).to_string()
+            );
+            assert_eq!(kill(pid, None), Err(Errno::ESRCH), "it is gone");
+        }
+    }
 
     #[test]
     fn what_the_services_say_comes_back_whole() {
