@@ -7,11 +7,16 @@ mod asked;
 mod cache;
 mod caching;
 mod error;
+mod fetching;
+mod interrupt;
 mod job;
 mod leases;
 mod leasing;
+mod looking;
 mod memory;
+mod reading;
 mod staleness;
+mod starter;
 // One type per file, and the file named after it.
 #[allow(clippy::module_inception)]
 mod stores;
@@ -19,5 +24,6 @@ mod stores;
 pub use asked::Asked;
 pub use cache::Cache;
 pub use error::Error;
+pub use interrupt::Interrupt;
 pub use job::Job;
-pub use stores::{Interrupt, Stores};
+pub use stores::Stores;

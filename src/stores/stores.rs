@@ -2,39 +2,25 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-
 use crate::account::Account;
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
-use crate::helper::{
-    self, Answer, Change, Executable, Failure, Kept, Kind, Request, SourceRequest, Supplied, User,
-    Work, Write, Written,
-};
+use crate::helper::{self, Answer, Failure, Kept, Kind, SourceRequest, Supplied, Work};
 use crate::tools::Tool;
 
 use super::cache::Cache;
-use super::job::Place;
 use super::leases::Leases;
 use super::memory::Memory;
 use super::staleness::Staleness;
-use super::{Asked, Error, Job};
-
-const REVOKING: Duration = Duration::from_secs(10);
-
-/// Somebody may want the end while a store is waited for.
-pub trait Interrupt {
-    fn descriptor(&self) -> BorrowedFd<'_>;
-    fn came(&self) -> Option<Signal>;
-}
+use super::starter::Starter;
+use super::{Asked, Error, Interrupt, Job};
 
 /// The helper and the commands, and the sources that they are asked for.
 pub struct Stores {
     /// None where no source is a store.
-    helper: Option<Helper>,
+    starter: Option<Starter>,
     /// By the index of each source.
     pub(super) tools: BTreeMap<usize, Tool>,
     pub(super) inherited: Rc<BTreeMap<OsString, OsString>>,
@@ -50,18 +36,11 @@ pub struct Stores {
     /// What the cache gets when the site runs with it, with the index of its source.
     pub(super) fresh: RefCell<Vec<(usize, Kept)>>,
     /// What a fetch that is under way need not ask for.
-    reused: RefCell<Asked>,
+    pub(super) reused: RefCell<Asked>,
     pub(super) renewing: RefCell<Vec<String>>,
     /// What each was asked with, without the credentials themselves.
     pub(super) supplied: RefCell<BTreeMap<usize, Supplied>>,
     interrupt: RefCell<Option<Rc<dyn Interrupt>>>,
-}
-
-/// What each helper is started with.
-struct Helper {
-    executable: Executable,
-    user: User,
-    variables: Vec<(OsString, OsString)>,
 }
 
 impl Stores {
@@ -85,13 +64,9 @@ impl Stores {
         }
         let helper_user = settings.helper_user.as_deref();
         let remotes: Vec<&Remote> = sources.iter().filter_map(|(_, spec)| remote(spec)).collect();
-        let helper = match remotes.is_empty() {
+        let starter = match remotes.is_empty() {
             true => None,
-            false => Some(Helper {
-                executable: Executable::find()?,
-                user: User::resolve(helper_user)?,
-                variables: helper::variables(&remotes, inherited),
-            }),
+            false => Some(Starter::open(helper_user, &remotes, inherited, settings.fetch_within)?),
         };
         let mut tools = BTreeMap::new();
         for (origin, spec) in &sources {
@@ -101,7 +76,7 @@ impl Stores {
             }
         }
         Ok(Some(Rc::new(Stores {
-            helper,
+            starter,
             tools,
             inherited: Rc::new(inherited.clone()),
             within: settings.fetch_within,
@@ -130,180 +105,6 @@ impl Stores {
         *self.interrupt.borrow_mut() = Some(interrupt);
     }
 
-    /// Asks all of them, and waits.
-    pub fn fetch(&self) -> Result<Asked, Error> {
-        let answer = self.run(self.start_fetch()?)?;
-        self.fetched(answer)
-    }
-
-    /// The same for one who cannot wait: what comes of it goes to `fetched`. Credentials under a lease
-    /// that goes on are not made anew.
-    pub fn start_fetch(&self) -> Result<Job, Error> {
-        let now = Instant::now();
-        let mut asked = Asked::default();
-        let mut requests = Vec::new();
-        let mut tools = Vec::new();
-        for (origin, _) in &self.sources {
-            if let Some(got) = self.leases.borrow().reused(*origin, now) {
-                asked.0.insert(*origin, got);
-            } else if let Some(tool) = self.tools.get(origin) {
-                tools.push(Some(tool));
-            } else {
-                requests.push(self.request(*origin)?);
-                tools.push(None);
-            }
-        }
-        *self.reused.borrow_mut() = asked;
-        // Where a lease or a command gives all of it there is nobody to ask.
-        let helper = match requests.is_empty() {
-            true => None,
-            false => Some(self.start_helper(Work::Fetch(requests))?),
-        };
-        let places = tools.into_iter().map(|tool| match tool.map(Tool::start) {
-            None => Place::Helper,
-            Some(Ok(run)) => Place::Run(Box::new(run)),
-            Some(Err(failure)) => Place::Known(Box::new(Err(failure))),
-        });
-        Ok(Job::new(helper, places.collect()))
-    }
-
-    pub fn fetched(&self, answer: Answer) -> Result<Asked, Error> {
-        let mut asked = self.reused.take();
-        let Answer::Fetched(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
-        let wanted: Vec<usize> = self
-            .sources
-            .iter()
-            .map(|(origin, _)| *origin)
-            .filter(|origin| asked.of(*origin).is_none())
-            .collect();
-        if results.len() != wanted.len() {
-            return Err(Error::OtherAnswer);
-        }
-        let mut failures = Vec::new();
-        for (origin, result) in wanted.iter().zip(results) {
-            match result {
-                Ok(mut got) => {
-                    self.memory.borrow_mut().note_fetched(*origin, &got);
-                    self.leases.borrow_mut().note(*origin, &got, Instant::now());
-                    if let Some(supplied) = self.supplied.borrow().get(origin) {
-                        got.used.extend_from_slice(&supplied.used);
-                        got.warnings.extend_from_slice(&supplied.warnings);
-                    }
-                    asked.0.insert(*origin, got);
-                }
-                Err(failure) => failures.push((*origin, self.noted(*origin, failure))),
-            }
-        }
-        let stale = self.fill_from_cache(&mut asked, failures);
-        let result = stale.map(|stale| {
-            self.stale.borrow_mut().fetched = stale;
-            asked
-        });
-        self.stale.borrow_mut().ask_again(Instant::now());
-        result
-    }
-
-    /// Whatever was in the way of it, a site that may be outdated asks again.
-    pub fn not_fetched(&self) {
-        self.stale.borrow_mut().not_fetched(Instant::now());
-    }
-
-    /// The site runs with what was fetched last. True: it was outdated before, and is no more.
-    pub fn taken_over(&self) -> bool {
-        self.memory.borrow_mut().taken_over();
-        let mut stale = self.stale.borrow_mut();
-        let is_well_again = stale.taken_over();
-        if is_well_again {
-            stale.ask_again(Instant::now());
-        }
-        is_well_again
-    }
-
-    /// Asks only which versions there are.
-    pub fn start_look(&self) -> Result<Job, Error> {
-        let requests = self.sources.iter().map(|(origin, _)| self.request(*origin));
-        self.start(Work::Look(requests.collect::<Result<_, _>>()?))
-    }
-
-    /// Whether any may hold something else than it did.
-    pub fn has_news(&self, answer: Answer) -> Result<bool, Error> {
-        let Answer::Looked(results) = expected(answer)? else { return Err(Error::OtherAnswer) };
-        if results.len() != self.sources.len() {
-            return Err(Error::OtherAnswer);
-        }
-        let mut news = !self.stale.borrow().running.is_empty();
-        for ((origin, _), result) in self.sources.iter().zip(results) {
-            news |= match result {
-                Ok(Some(version)) => self.version(*origin) != Some(version),
-                // Made for this site alone: nobody changes them.
-                Ok(None) => self.lease_left(*origin).is_none(),
-                // Whatever is wrong, asking for all of it says so.
-                Err(failure) => {
-                    self.noted(*origin, failure);
-                    true
-                }
-            };
-        }
-        Ok(news)
-    }
-
-    /// One of them, and waits.
-    pub fn read(&self, origin: usize) -> Result<helper::Got, Error> {
-        self.was_read(origin, self.run(self.start_read(origin)?)?)
-    }
-
-    pub fn start_read(&self, origin: usize) -> Result<Job, Error> {
-        self.start(Work::Fetch(vec![self.request(origin)?]))
-    }
-
-    pub fn was_read(&self, origin: usize, answer: Answer) -> Result<helper::Got, Error> {
-        let Answer::Fetched(mut results) = expected(answer)? else {
-            return Err(Error::OtherAnswer);
-        };
-        let got = match (results.pop(), results.is_empty()) {
-            (Some(result), true) => result.map_err(|failure| self.failed(origin, failure))?,
-            _ => return Err(Error::OtherAnswer),
-        };
-        self.memory.borrow_mut().note(origin, &got);
-        Ok(got)
-    }
-
-    /// Changes one document if it is still of this version, and waits; the version after it.
-    pub fn write(
-        &self,
-        origin: usize,
-        changes: Vec<Change>,
-        version: &str,
-    ) -> Result<String, Error> {
-        // A signal waits: a write that is cut off may have been done, and nobody would be told. It has a
-        // deadline of its own.
-        let answer = self.start_write(origin, changes, version)?.run(&|| false, None)?;
-        self.written(origin, answer)
-    }
-
-    pub fn start_write(
-        &self,
-        origin: usize,
-        changes: Vec<Change>,
-        version: &str,
-    ) -> Result<Job, Error> {
-        let source = self.request(origin)?;
-        let version = version.to_owned();
-        self.start(Work::Write(Box::new(Write { source, changes, version })))
-    }
-
-    pub fn written(&self, origin: usize, answer: Answer) -> Result<String, Error> {
-        let Answer::Written(result) = expected(answer)? else { return Err(Error::OtherAnswer) };
-        let Written { version, state } = result.map_err(|failure| self.failed(origin, failure))?;
-        self.memory.borrow_mut().note_state(origin, state);
-        Ok(version)
-    }
-
-    /// True once, when a store that was away is to be asked again.
-    pub fn is_retry_due(&self, now: Instant) -> bool {
-        self.stale.borrow_mut().is_due(now)
-    }
-
     /// Of what was fetched last.
     pub fn lease_left(&self, origin: usize) -> Option<Duration> {
         self.leases.borrow().left(origin, Instant::now())
@@ -317,7 +118,7 @@ impl Stores {
 
     /// What a source that failed leaves for the next helper is kept all the same. How long it was asked for
     /// is said where that is not said yet.
-    fn noted(&self, origin: usize, mut failure: Failure) -> Failure {
+    pub(super) fn noted(&self, origin: usize, mut failure: Failure) -> Failure {
         self.memory.borrow_mut().note_state(origin, failure.state.take());
         let within = format!("within {:?}", self.within);
         // What a command says, and what is wrong with the helper itself, was not tried for that long.
@@ -330,7 +131,7 @@ impl Stores {
         failure
     }
 
-    fn failed(&self, origin: usize, failure: Failure) -> Error {
+    pub(super) fn failed(&self, origin: usize, failure: Failure) -> Error {
         Error::Failed(vec![self.noted(origin, failure)])
     }
 
@@ -366,20 +167,12 @@ impl Stores {
     }
 
     pub(super) fn start(&self, work: Work) -> Result<Job, Error> {
-        Ok(Job::new(Some(self.start_helper(work)?), Vec::new()))
+        Ok(Job::new(Some(self.starter()?.start(work)?), Vec::new()))
     }
 
-    fn start_helper(&self, work: Work) -> Result<helper::Job, Error> {
+    pub(super) fn starter(&self) -> Result<&Starter, Error> {
         // There is no request without a store.
-        let Helper { executable, user, variables } =
-            self.helper.as_ref().ok_or(Error::OtherAnswer)?;
-        // Somebody who wants the end waits for no store that is away: a lease ends by itself.
-        let within = match work {
-            Work::Revoke(_) => self.within.min(REVOKING),
-            _ => self.within,
-        };
-        let request = Request { within, work };
-        Ok(helper::Job::start(executable, user, variables, &request)?)
+        self.starter.as_ref().ok_or(Error::OtherAnswer)
     }
 
     pub(super) fn run(&self, job: Job) -> Result<Answer, Error> {
