@@ -13,6 +13,7 @@ mod forms;
 mod google_secret;
 mod hosts;
 mod key_names;
+mod keys;
 mod overrides;
 mod raw;
 mod raw_aws;
@@ -24,8 +25,10 @@ mod raw_tool;
 mod raw_vault;
 mod remote;
 mod resolve;
+mod selection;
 mod server_kind;
 mod settings;
+mod source_spec;
 mod store_forms;
 mod store_options;
 mod strategy;
@@ -42,6 +45,7 @@ pub use forms::{account, instance_name, log_format, path, ready_path, schema};
 pub use google_secret::GoogleSecret;
 pub use hosts::Hosts;
 pub use key_names::{KeyNames, known_name};
+pub use keys::{Encoding, Keys, OnHup};
 pub use overrides::{Overrides, SourceOption};
 pub use raw::name as variable_name;
 pub use raw::{Raw, RawListen, RawReady, RawReload, RawWatch, keys_known, parse, parse_with};
@@ -50,8 +54,13 @@ pub use remote::{
     AwsAccess, AwsParameters, AwsSecret, Engine, Remote, Vault, VaultAuth, VaultMethod,
 };
 pub use resolve::{log_settings, resolve};
+pub use selection::Selection;
 pub use server_kind::ServerKind;
-pub use settings::*;
+pub use settings::{
+    AccountSpec, CacheSettings, EnvironmentSettings, Listen, Ready, Reload, SchemaChoice, Settings,
+    Watch,
+};
+pub use source_spec::{Credentials, Inherited, SourceKind, SourceSpec};
 pub use store_forms::{aws_secret, vault_secret};
 pub use strategy::Strategy;
 pub use suggest::closest;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::secrets::Name;
 
-use super::{Address, Hosts, Remote, ServerKind, Strategy, Tool};
+use super::{Address, Keys, ServerKind, SourceSpec, Strategy};
 
 #[derive(Debug)]
 pub struct Settings {
@@ -51,7 +51,7 @@ pub struct CacheSettings {
     pub max_age: Duration,
 }
 
-/// `user[:group]`, as written; looked up by `launch`.
+/// `user[:group]`, as written; `account` looks it up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountSpec {
     pub user: String,
@@ -74,87 +74,6 @@ impl fmt::Display for SchemaChoice {
     }
 }
 
-/// One `[[source]]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceSpec {
-    pub kind: SourceKind,
-    pub selection: Selection,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SourceKind {
-    EnvFile {
-        path: PathBuf,
-    },
-    Directory {
-        path: PathBuf,
-    },
-    SystemdCredentials {
-        wanted: Credentials,
-    },
-    Environment {
-        wanted: Inherited,
-    },
-    /// Asked by the helper.
-    Remote(Box<Remote>),
-    /// Run by keybearer.
-    Command(Box<Tool>),
-}
-
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SourceKind::EnvFile { path } => write!(f, "'{}'", path.display()),
-            SourceKind::Directory { path } => write!(f, "directory '{}'", path.display()),
-            SourceKind::SystemdCredentials { .. } => f.write_str("systemd's credentials"),
-            SourceKind::Environment { .. } => f.write_str("the environment"),
-            SourceKind::Remote(remote) => remote.fmt(f),
-            SourceKind::Command(tool) => tool.fmt(f),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credentials {
-    /// Every file in $CREDENTIALS_DIRECTORY.
-    All,
-    Names(Vec<String>),
-    /// One credential that is an env file.
-    EnvFile(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Inherited {
-    Names(Vec<Name>),
-    Prefix(String),
-}
-
-/// What every source takes: first `prefix` picks by the source's own names, then `rename` gives the
-/// site's names, then `only` picks by those. What rotation writes beside a Django key follows the key.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    pub prefix: Option<String>,
-    /// The site's name -> the source's name.
-    pub rename: BTreeMap<Name, String>,
-    pub only: Option<BTreeSet<Name>>,
-}
-
-impl Selection {
-    /// What the source calls the site's variable.
-    pub fn own_name<'a>(&'a self, site: &'a Name) -> &'a str {
-        self.rename.get(site).map_or(site.as_str(), String::as_str)
-    }
-
-    /// Whether the site would get the variable, were it there, and under no other name.
-    pub fn lets_in(&self, site: &Name) -> bool {
-        let own = self.own_name(site);
-        let is_others = self.rename.iter().any(|(other, theirs)| other != site && theirs == own);
-        own.starts_with(self.prefix.as_deref().unwrap_or(""))
-            && self.only.as_ref().is_none_or(|only| only.contains(site))
-            && !is_others
-    }
-}
-
 #[derive(Debug, Clone)]
 pub struct Listen {
     pub sockets: Vec<Address>,
@@ -170,63 +89,6 @@ pub struct Ready {
     pub headers: BTreeMap<String, String>,
     pub settle: Duration,
     pub liveness: bool,
-}
-
-#[derive(Debug, Clone)]
-pub struct Keys {
-    /// None: SECRET_KEY, or DJANGO_SECRET_KEY where only that is there.
-    pub current: Option<Name>,
-    /// None: the current key's name with `_FALLBACKS`.
-    pub fallbacks: Option<Name>,
-    pub encoding: Encoding,
-    pub keep: usize,
-    pub grace: Duration,
-    /// How old a key may get: what `rotate --due` goes by.
-    pub every: Duration,
-    /// None: by the source that the key turns out to come from; see [`Hosts::or_default`].
-    pub hosts: Option<Hosts>,
-    pub on_hup: OnHup,
-    /// Whether a key that is carried goes into the document. None: into a local file.
-    pub write_back: Option<bool>,
-    /// Fallbacks from a store's own history; local sources have none.
-    pub history: bool,
-}
-
-impl Default for Keys {
-    fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 3600);
-        Keys {
-            current: None,
-            fallbacks: None,
-            encoding: Encoding::default(),
-            keep: 5,
-            // Django's SESSION_COOKIE_AGE.
-            grace: 14 * DAY,
-            every: 90 * DAY,
-            hosts: None,
-            on_hup: OnHup::default(),
-            write_back: None,
-            history: false,
-        }
-    }
-}
-
-/// What SIGHUP does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnHup {
-    /// Reads the sources again and takes over what changed.
-    #[default]
-    Fetch,
-    /// Rotates: the whole cycle with a new key.
-    Generate,
-}
-
-/// How a list is written into one variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encoding {
-    #[default]
-    Comma,
-    Json,
 }
 
 #[derive(Debug, Clone)]
