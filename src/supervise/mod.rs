@@ -8,6 +8,7 @@ mod file_watch;
 mod generation;
 mod heard;
 mod life;
+mod line;
 mod liveness;
 mod machine;
 mod probe_socket;

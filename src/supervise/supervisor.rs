@@ -329,6 +329,7 @@ impl<'a> Supervisor<'a> {
             self.machine.deadline(),
             self.gate.as_ref().and_then(Task::deadline),
             self.watchdog_at,
+            self.around.systemd.deadline(),
             self.extend_at.filter(|_| self.is_waited_for()),
             self.more_orphans.then(Instant::now),
             self.control.as_ref().and_then(Control::deadline),
@@ -597,6 +598,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn keep_manager_patient(&mut self, now: Instant) {
+        self.around.systemd.advance(now);
         if self.watchdog_at.is_some_and(|at| at <= now) {
             let serving = self.machine.serving();
             let life = self.lives.iter().find(|life| Some(life.generation) == serving);
