@@ -8,14 +8,17 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::children::reap_orphans;
+use super::errand::Errand;
 use super::life::{Life, News, Started};
 use super::liveness::{Liveness, Turn};
-use super::machine::{Action, Cause, Event, Machine, RoundEnd, Rules, Which, Why};
+use super::machine::{Action, Cause, Event, Machine, Rules};
+use super::outcome::Outcome;
+use super::step::Step;
+use super::surroundings::Surroundings;
 use super::systemd::EXTENSION;
-use super::task::{Task, TaskEnd};
-use super::{Arrival, Generation, Signals, Systemd, Terminal, Watch, wait};
-use crate::control::{self, Control, Peer, Request, Ticket};
-use crate::helper::{self, Answer};
+use super::task::Task;
+use super::{Arrival, Generation, Terminal, Watch, wait};
+use crate::control::{self, Control, Ticket};
 use crate::log;
 use crate::stores::Job;
 use crate::sys::{self, Ending};
@@ -25,14 +28,6 @@ const LIVENESS_EVERY: Duration = Duration::from_secs(10);
 
 /// A command before the start may take so long before systemd's own patience counts again.
 const PATIENCE: Duration = Duration::from_secs(600);
-
-/// What the supervisor lives with as long as it lives.
-#[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
-    pub signals: &'a Signals,
-    pub systemd: &'a Systemd,
-    pub terminal: Option<&'a Terminal>,
-}
 
 /// The generations of a site, from the first start to the last end: the machine decides, and this
 /// carries out what needs no secret. The rest is handed to the caller, step by step.
@@ -62,73 +57,6 @@ pub struct Supervisor<'a> {
     more_orphans: bool,
     /// Nothing was done since the code was given back.
     rests: bool,
-}
-
-/// What a helper was sent for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errand {
-    /// For this round.
-    Fetch,
-    /// Whether a round is worth it.
-    Look,
-    /// The document that carried keys go into, and then to write them.
-    ReadDocument,
-    WriteDocument,
-    Renew,
-    Revoke,
-}
-
-impl Errand {
-    /// While the server drains: it changes something in the store that outlives keybearer.
-    fn is_worth_finishing(self) -> bool {
-        match self {
-            Errand::WriteDocument | Errand::Revoke => true,
-            Errand::Fetch | Errand::Look | Errand::ReadDocument | Errand::Renew => false,
-        }
-    }
-}
-
-/// What the caller has to do next, and with which call it answers.
-#[derive(Debug)]
-pub enum Step {
-    /// HUP: `ask`, when it is noted who asked.
-    Hup(Arrival),
-    /// Somebody asks on the control socket: `answer`, now or later.
-    Request(Ticket, Request, Peer),
-    /// It is time to look at the sources, or a file has changed: `ask`.
-    Watch,
-    /// `fetched` or `refused`.
-    Fetch,
-    /// A helper is back.
-    Answered(Errand, Result<Answer, helper::Error>),
-    /// The time that the caller set.
-    Alarm,
-    /// Every process of a generation is gone, and others go on.
-    Left,
-    /// `run_gate` for the first one, or `gates_passed`; `refused` where everything ends.
-    RunGates,
-    /// `run_gate` for the next one, `gates_passed` or `refused`.
-    GateEnded(TaskEnd),
-    /// `started` or `not_started`.
-    Start(Generation, Which),
-    /// It took over.
-    Serves(Generation),
-    /// It did not take over; with what the last probe came to.
-    Fails(Generation, Why, Option<String>),
-    RoundEnds(RoundEnd),
-    Ended(Outcome),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// None: no generation was started.
-    pub ending: Option<Ending>,
-    pub cause: Option<Cause>,
-    /// The last that somebody sent to end it, keybearer among them.
-    pub asked: Option<Signal>,
-    pub was_ready: bool,
-    /// What the last probe came to, where it never was ready.
-    pub last_answer: Option<String>,
 }
 
 impl<'a> Supervisor<'a> {
