@@ -5,6 +5,7 @@
 
 mod children;
 mod errand;
+mod errands;
 mod file_watch;
 mod generation;
 mod heard;

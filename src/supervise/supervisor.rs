@@ -3,12 +3,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags};
+use nix::poll::PollFd;
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::children::reap_orphans;
 use super::errand::Errand;
+use super::errands::Errands;
 use super::life::{Life, News, Started};
 use super::liveness::{Liveness, Turn};
 use super::machine::{Action, Cause, Event, Machine, Rules};
@@ -17,7 +18,8 @@ use super::step::Step;
 use super::surroundings::Surroundings;
 use super::systemd::EXTENSION;
 use super::task::Task;
-use super::{Arrival, Generation, Terminal, Watch, wait};
+use super::wait::Wait;
+use super::{Arrival, Generation, Terminal, Watch};
 use crate::control::{self, Control, Ticket};
 use crate::log;
 use crate::stores::Job;
@@ -40,8 +42,7 @@ pub struct Supervisor<'a> {
     watch: Watch,
     lives: Vec<Life>,
     gate: Option<Task>,
-    /// Helpers that ask the stores and commands that print secrets, and what for.
-    errands: Vec<(Errand, Job)>,
+    errands: Errands,
     /// When the caller wants to be called without anything having happened.
     alarm: Option<Instant>,
     /// Before this, a gate has systemd wait.
@@ -77,7 +78,7 @@ impl<'a> Supervisor<'a> {
             watch,
             lives: Vec::new(),
             gate: None,
-            errands: Vec::new(),
+            errands: Errands::default(),
             alarm: None,
             patience_ends: now + PATIENCE,
             steps: around.signals.take_kept().map(Step::Hup).into_iter().collect(),
@@ -101,12 +102,11 @@ impl<'a> Supervisor<'a> {
     /// A helper is on its way: `Step::Answered` when it is back. One that is out on the same errand is
     /// called off.
     pub fn send(&mut self, errand: Errand, job: Job) {
-        self.errands.retain(|(other, _)| *other != errand);
-        self.errands.push((errand, job));
+        self.errands.send(errand, job);
     }
 
     pub fn is_out(&self, errand: Errand) -> bool {
-        self.errands.iter().any(|(other, _)| *other == errand)
+        self.errands.is_out(errand)
     }
 
     /// `Step::Alarm` then; None: never.
@@ -252,37 +252,33 @@ impl<'a> Supervisor<'a> {
         let coming = self.machine.coming();
         let serving = self.machine.serving();
         let is = |life: &Life, one: Option<Generation>| Some(life.generation) == one;
-        let mut watched = vec![PollFd::new(self.around.signals.as_fd(), PollFlags::POLLIN)];
-        let mut deadlines = vec![
-            self.machine.deadline(),
-            self.gate.as_ref().and_then(Task::deadline),
-            self.watchdog_at,
-            self.around.systemd.deadline(),
-            self.extend_at.filter(|_| self.is_waited_for()),
-            self.more_orphans.then(Instant::now),
-            self.control.as_ref().and_then(Control::deadline),
-            self.watch.deadline(),
-            self.alarm,
-        ];
-        for (_, job) in &self.errands {
-            watched.extend(job.watched());
-            deadlines.push(job.deadline());
+        let mut wait = Wait::default();
+        wait.readable([self.around.signals.as_fd()]);
+        wait.until(self.machine.deadline());
+        wait.until(self.gate.as_ref().and_then(Task::deadline));
+        wait.until(self.watchdog_at);
+        wait.until(self.around.systemd.deadline());
+        wait.until(self.extend_at.filter(|_| self.is_waited_for()));
+        wait.until(self.more_orphans.then(Instant::now));
+        wait.until(self.alarm);
+        self.errands.watch(&mut wait);
+        wait.readable(self.watch.descriptor());
+        wait.until(self.watch.deadline());
+        if let Some(control) = &self.control {
+            wait.on(control.descriptors().map(|(fd, flags)| PollFd::new(fd, flags)));
+            wait.until(control.deadline());
         }
-        watched.extend(self.watch.descriptor().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        let control = self.control.iter().flat_map(Control::descriptors);
-        watched.extend(control.map(|(fd, flags)| PollFd::new(fd, flags)));
         for life in &self.lives {
-            deadlines.push(life.deadline());
+            wait.until(life.deadline());
             // One that has ended is asked no more, and its next question never comes.
             let starting = is(life, coming) && life.lives();
-            deadlines.push(life.readiness.deadline().filter(|_| starting));
-            let descriptor = life.readiness.descriptor(starting).filter(|_| life.lives());
+            wait.until(life.readiness.deadline().filter(|_| starting));
+            wait.readable(life.readiness.descriptor(starting).filter(|_| life.lives()));
             let liveness = life.liveness.as_ref().filter(|_| is(life, serving));
-            deadlines.push(liveness.map(Liveness::deadline));
-            let descriptors = descriptor.into_iter().chain(liveness.and_then(Liveness::descriptor));
-            watched.extend(descriptors.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+            wait.until(liveness.map(Liveness::deadline));
+            wait.readable(liveness.and_then(Liveness::descriptor));
         }
-        wait::poll(&mut watched, deadlines.into_iter().flatten().min())
+        wait.poll()
     }
 
     /// systemd has its own patience, which a slow start or hand-over may need more of.
@@ -353,8 +349,7 @@ impl<'a> Supervisor<'a> {
                 }
                 Action::RoundEnds(end) => Step::RoundEnds(end),
                 Action::SayStopping(cause) => {
-                    // Nobody needs what the others would bring.
-                    self.errands.retain(|(errand, _)| errand.is_worth_finishing());
+                    self.errands.keep_worth_finishing();
                     self.say_stopping(cause, arrival);
                     continue;
                 }
@@ -461,11 +456,10 @@ impl<'a> Supervisor<'a> {
             self.gate = None;
             self.steps.push_back(Step::GateEnded(end));
         }
-        self.look_at_errands(now);
+        self.steps.extend(self.errands.advance(now));
         let living = self.lives.iter().filter(|life| life.lives()).map(|life| life.process.pid);
-        let errands = self.errands.iter().flat_map(|(_, job)| job.pids());
-        let ours: Vec<Pid> =
-            living.chain(self.gate.as_ref().map(Task::pid)).chain(errands).collect();
+        let gate = self.gate.as_ref().map(Task::pid);
+        let ours: Vec<Pid> = living.chain(gate).chain(self.errands.pids()).collect();
         self.more_orphans = reap_orphans(&ours)?;
         for (generation, ending) in gone {
             log::debug(format_args!("{generation} is gone: {ending}"));
@@ -477,17 +471,6 @@ impl<'a> Supervisor<'a> {
             }
         }
         Ok(())
-    }
-
-    fn look_at_errands(&mut self, now: Instant) {
-        let steps = &mut self.steps;
-        self.errands.retain_mut(|(errand, job)| match job.advance(now) {
-            None => true,
-            Some(answer) => {
-                steps.push_back(Step::Answered(*errand, answer));
-                false
-            }
-        });
     }
 
     fn look_at_readiness(&mut self, now: Instant) {
