@@ -10,26 +10,23 @@ use nix::unistd::Pid;
 use super::children::reap_orphans;
 use super::errand::Errand;
 use super::errands::Errands;
-use super::life::{Life, News, Started};
-use super::liveness::{Liveness, Turn};
+use super::life::Started;
+use super::lives::Lives;
 use super::machine::{Action, Cause, Event, Machine, Rules};
 use super::outcome::Outcome;
+use super::patience::Patience;
 use super::step::Step;
 use super::surroundings::Surroundings;
-use super::systemd::EXTENSION;
 use super::task::Task;
 use super::wait::Wait;
 use super::{Arrival, Generation, Terminal, Watch};
 use crate::control::{self, Control, Ticket};
 use crate::log;
 use crate::stores::Job;
-use crate::sys::{self, Ending};
+use crate::sys;
 
 /// How often a server is asked whether it lives, where no watchdog says.
 const LIVENESS_EVERY: Duration = Duration::from_secs(10);
-
-/// A command before the start may take so long before systemd's own patience counts again.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The generations of a site, from the first start to the last end: the machine decides, and this
 /// carries out what needs no secret. The rest is handed to the caller, step by step.
@@ -40,21 +37,18 @@ pub struct Supervisor<'a> {
     drain: Duration,
     control: Option<Control>,
     watch: Watch,
-    lives: Vec<Life>,
+    lives: Lives,
     gate: Option<Task>,
     errands: Errands,
     /// When the caller wants to be called without anything having happened.
     alarm: Option<Instant>,
-    /// Before this, a gate has systemd wait.
-    patience_ends: Instant,
+    patience: Patience<'a>,
     steps: VecDeque<Step>,
     /// The last signal by which somebody wanted the end, keybearer among them.
     asked: Option<Signal>,
     was_ready: bool,
     /// What the last probe of a generation came to that never was ready.
     last_answer: Option<String>,
-    watchdog_at: Option<Instant>,
-    extend_at: Option<Instant>,
     more_orphans: bool,
     /// Nothing was done since the code was given back.
     rests: bool,
@@ -76,17 +70,15 @@ impl<'a> Supervisor<'a> {
             drain: rules.drain,
             control,
             watch,
-            lives: Vec::new(),
+            lives: Lives::default(),
             gate: None,
             errands: Errands::default(),
             alarm: None,
-            patience_ends: now + PATIENCE,
+            patience: Patience::new(around.systemd, now),
             steps: around.signals.take_kept().map(Step::Hup).into_iter().collect(),
             asked: None,
             was_ready: false,
             last_answer: None,
-            watchdog_at: around.systemd.watchdog_every().map(|_| now),
-            extend_at: around.systemd.is_listening().then_some(now),
             more_orphans: false,
             rests: false,
         };
@@ -134,7 +126,7 @@ impl<'a> Supervisor<'a> {
 
     /// A command was started that must succeed first.
     pub fn run_gate(&mut self, process: Pid, what: &str) {
-        self.patience_ends = Instant::now() + PATIENCE;
+        self.patience.gate_begins(Instant::now());
         self.gate = Some(Task::new(process, what, self.drain));
     }
 
@@ -142,7 +134,7 @@ impl<'a> Supervisor<'a> {
         let status = format!("starting: waiting for {}", started.readiness.awaited());
         self.around.systemd.status(&status);
         let every = self.around.systemd.watchdog_every().unwrap_or(LIVENESS_EVERY);
-        self.lives.push(Life::new(generation, started, every));
+        self.lives.begin(generation, started, every);
     }
 
     pub fn not_started(&mut self, generation: Generation) {
@@ -172,14 +164,12 @@ impl<'a> Supervisor<'a> {
 
     /// The first processes of those that live, with their generations.
     pub fn processes(&self) -> impl Iterator<Item = (Generation, Pid)> {
-        let living = self.lives.iter().filter(|life| life.lives());
-        living.map(|life| (life.generation, life.process.pid))
+        self.lives.processes()
     }
 
     /// What `systemctl status` shows of the one that serves.
     pub fn status(&self) -> &str {
-        let serving = self.machine.serving();
-        let life = self.lives.iter().find(|life| Some(life.generation) == serving);
+        let life = self.machine.serving().and_then(|serving| self.lives.get(serving));
         life.map_or("", |life| life.status.as_str())
     }
 
@@ -202,8 +192,12 @@ impl<'a> Supervisor<'a> {
                 self.take(arrival);
             }
             let now = Instant::now();
-            self.look_at_readiness(now);
-            self.look_at_liveness(now);
+            for generation in self.lives.ready(self.machine.coming(), now) {
+                self.step(Event::Ready(generation));
+            }
+            if let Some(serving) = self.machine.serving() {
+                self.lives.look_at_liveness(serving, now, self.around.systemd);
+            }
             if let Some(control) = &mut self.control {
                 let requests = control.advance(now).into_iter();
                 self.steps
@@ -220,7 +214,8 @@ impl<'a> Supervisor<'a> {
                 gate.clock(now);
             }
             self.step(Event::Clock);
-            self.keep_manager_patient(now);
+            let answers = self.lives.answers(self.machine.serving());
+            self.patience.keep(now, self.is_waited_for(), answers);
         }
     }
 
@@ -239,7 +234,7 @@ impl<'a> Supervisor<'a> {
     /// One generation serves and nothing is under way: that may go on for months.
     fn rest(&mut self) {
         let is_quiet = self.machine.is_idle()
-            && self.lives.len() == 1
+            && self.lives.is_alone()
             && self.errands.is_empty()
             && !self.is_stopping();
         if is_quiet && !self.rests {
@@ -249,16 +244,11 @@ impl<'a> Supervisor<'a> {
     }
 
     fn wait(&self) -> io::Result<()> {
-        let coming = self.machine.coming();
-        let serving = self.machine.serving();
-        let is = |life: &Life, one: Option<Generation>| Some(life.generation) == one;
         let mut wait = Wait::default();
         wait.readable([self.around.signals.as_fd()]);
         wait.until(self.machine.deadline());
         wait.until(self.gate.as_ref().and_then(Task::deadline));
-        wait.until(self.watchdog_at);
-        wait.until(self.around.systemd.deadline());
-        wait.until(self.extend_at.filter(|_| self.is_waited_for()));
+        self.patience.watch(&mut wait, self.is_waited_for());
         wait.until(self.more_orphans.then(Instant::now));
         wait.until(self.alarm);
         self.errands.watch(&mut wait);
@@ -268,26 +258,12 @@ impl<'a> Supervisor<'a> {
             wait.on(control.descriptors().map(|(fd, flags)| PollFd::new(fd, flags)));
             wait.until(control.deadline());
         }
-        for life in &self.lives {
-            wait.until(life.deadline());
-            // One that has ended is asked no more, and its next question never comes.
-            let starting = is(life, coming) && life.lives();
-            wait.until(life.readiness.deadline().filter(|_| starting));
-            wait.readable(life.readiness.descriptor(starting).filter(|_| life.lives()));
-            let liveness = life.liveness.as_ref().filter(|_| is(life, serving));
-            wait.until(liveness.map(Liveness::deadline));
-            wait.readable(liveness.and_then(Liveness::descriptor));
-        }
+        self.lives.watch(&mut wait, self.machine.coming(), self.machine.serving());
         wait.poll()
     }
 
-    /// systemd has its own patience, which a slow start or hand-over may need more of.
-    /// Between the two hand-overs of a pair too, while the one before last drains.
     fn is_waited_for(&self) -> bool {
-        match self.gate {
-            Some(_) => Instant::now() < self.patience_ends,
-            None => !self.machine.is_idle(),
-        }
+        self.patience.is_asked_for(self.gate.is_some(), self.machine.is_idle())
     }
 
     fn take(&mut self, arrival: Arrival) {
@@ -333,7 +309,7 @@ impl<'a> Supervisor<'a> {
                     continue;
                 }
                 Action::KillGroup(generation) => {
-                    self.kill(generation);
+                    self.lives.kill(generation, self.drain);
                     continue;
                 }
                 Action::Serves(generation) => {
@@ -341,8 +317,7 @@ impl<'a> Supervisor<'a> {
                     Step::Serves(generation)
                 }
                 Action::Fails(generation, why) => {
-                    let life = self.lives.iter_mut().find(|life| life.generation == generation);
-                    if let Some(life) = life {
+                    if let Some(life) = self.lives.get_mut(generation) {
                         self.last_answer = life.last_answer.take();
                     }
                     Step::Fails(generation, why, self.last_answer.clone())
@@ -369,11 +344,8 @@ impl<'a> Supervisor<'a> {
         self.was_ready = true;
         // Whatever was sent to the one before.
         self.asked = None;
-        let mut others = self.lives.iter().filter(|life| life.generation != generation);
-        let before = others.next_back().map(|life| life.process.pid);
-        let Some(life) = self.lives.iter_mut().find(|life| life.generation == generation) else {
-            return;
-        };
+        let before = self.lives.beside(generation);
+        let Some(life) = self.lives.get_mut(generation) else { return };
         if let Some(liveness) = &mut life.liveness {
             liveness.begin(now);
         }
@@ -389,7 +361,7 @@ impl<'a> Supervisor<'a> {
             (Cause::Asked(signal), None) => signal.to_string(),
             (Cause::NotReady, _) => "not ready in time".to_owned(),
             (Cause::Ended(generation, ending), _) => {
-                self.say_ended(generation, ending);
+                self.lives.say_ended(generation, ending);
                 format!("{generation} ended: {ending}")
             }
             (Cause::NotBack, _) => "neither the new nor the old environment lives".to_owned(),
@@ -400,64 +372,24 @@ impl<'a> Supervisor<'a> {
         self.around.systemd.stopping(&format!("stopping: {why}"));
     }
 
-    /// Where it was alone there is nothing to say that its end does not.
-    fn say_ended(&self, generation: Generation, ending: Ending) {
-        let others = self.lives.iter().map(|life| life.generation);
-        match others.filter(|other| *other != generation).max() {
-            Some(other) if other > generation => log::error(format_args!(
-                "{generation}, which served, ended in the middle of a hand-over: {ending}; stopping the other one, which never served"
-            )),
-            Some(other) => log::error(format_args!(
-                "{generation} ended right after it took over: {ending}; {other} cannot come back, since it leaves"
-            )),
-            None => {}
-        }
-    }
-
     fn tell(&mut self, generation: Generation, signal: Signal) {
         let ends = matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT);
         let by_itself = matches!(self.machine.cause(), Some(Cause::Ended(..)));
         if ends && !by_itself && self.machine.serving().is_none_or(|one| one == generation) {
             self.asked = Some(signal);
         }
-        let life = self.lives.iter().find(|life| life.generation == generation);
-        if let Some(life) = life.filter(|life| life.lives()) {
-            log::debug(format_args!("sending {signal} to {generation}"));
-            life.process.tell(signal);
-        }
-    }
-
-    fn kill(&self, generation: Generation) {
-        let life = self.lives.iter().find(|life| life.generation == generation);
-        if let Some(life) = life.filter(|life| life.lives()) {
-            log::warning(format_args!(
-                "{} has not ended within {:?}; killing its process group",
-                life.process.what, self.drain
-            ));
-            life.process.kill_group();
-        }
+        self.lives.tell(generation, signal);
     }
 
     fn look_at_children(&mut self) -> io::Result<()> {
         let now = Instant::now();
-        let mut gone = Vec::new();
-        for life in &mut self.lives {
-            match life.look(now)? {
-                News::Nothing => {}
-                News::Stopped => {
-                    if let Some(terminal) = self.around.terminal {
-                        terminal.stop_with(life.process.pid);
-                    }
-                }
-                News::Gone(ending) => gone.push((life.generation, ending)),
-            }
-        }
+        let gone = self.lives.look(now, self.around.terminal)?;
         if let Some(end) = self.gate.as_mut().map(Task::look).transpose()?.flatten() {
             self.gate = None;
             self.steps.push_back(Step::GateEnded(end));
         }
         self.steps.extend(self.errands.advance(now));
-        let living = self.lives.iter().filter(|life| life.lives()).map(|life| life.process.pid);
+        let living = self.lives.processes().map(|(_, process)| process);
         let gate = self.gate.as_ref().map(Task::pid);
         let ours: Vec<Pid> = living.chain(gate).chain(self.errands.pids()).collect();
         self.more_orphans = reap_orphans(&ours)?;
@@ -465,64 +397,12 @@ impl<'a> Supervisor<'a> {
             log::debug(format_args!("{generation} is gone: {ending}"));
             self.rests = false;
             self.step(Event::Gone(generation, ending));
-            self.lives.retain(|life| life.generation != generation);
+            self.lives.remove(generation);
             if !self.lives.is_empty() {
                 self.steps.push_back(Step::Left);
             }
         }
         Ok(())
-    }
-
-    fn look_at_readiness(&mut self, now: Instant) {
-        let coming = self.machine.coming();
-        let lives = self.lives.iter_mut().filter(|life| life.lives());
-        let ready: Vec<Generation> = lives
-            .filter_map(|life| {
-                let starting = Some(life.generation) == coming;
-                life.look_at_readiness(starting, now).then_some(life.generation)
-            })
-            .collect();
-        for generation in ready {
-            self.step(Event::Ready(generation));
-        }
-    }
-
-    fn look_at_liveness(&mut self, now: Instant) {
-        let serving = self.machine.serving();
-        let Some(life) = self.lives.iter_mut().find(|life| Some(life.generation) == serving) else {
-            return;
-        };
-        match life.liveness.as_mut().and_then(|liveness| liveness.advance(now)) {
-            Some(Turn::Back) => {
-                log::info(format_args!("{} answers again", life.process.what));
-                self.around.systemd.status(&life.status);
-            }
-            Some(Turn::Silent { reason, misses }) => {
-                log::error(format_args!(
-                    "{} does not answer ({reason}), {misses} times in a row",
-                    life.process.what
-                ));
-                self.around.systemd.status("not answering");
-            }
-            None => {}
-        }
-    }
-
-    fn keep_manager_patient(&mut self, now: Instant) {
-        self.around.systemd.advance(now);
-        if self.watchdog_at.is_some_and(|at| at <= now) {
-            let serving = self.machine.serving();
-            let life = self.lives.iter().find(|life| Some(life.generation) == serving);
-            let liveness = life.and_then(|life| life.liveness.as_ref());
-            if liveness.is_none_or(Liveness::answers) {
-                self.around.systemd.alive();
-            }
-            self.watchdog_at = self.around.systemd.watchdog_every().map(|every| now + every);
-        }
-        if self.is_waited_for() && self.extend_at.is_some_and(|at| at <= now) {
-            self.around.systemd.extend();
-            self.extend_at = Some(now + EXTENSION / 3);
-        }
     }
 }
 
