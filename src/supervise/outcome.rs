@@ -4,7 +4,7 @@ use super::machine::Cause;
 use crate::sys::Ending;
 
 /// How all of it ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// None: no generation was started.
     pub ending: Option<Ending>,

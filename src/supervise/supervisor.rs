@@ -1,29 +1,26 @@
+mod deciding;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
 use std::collections::VecDeque;
-use std::io;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::PollFd;
-use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::children::reap_orphans;
 use super::errand::Errand;
 use super::errands::Errands;
 use super::life::Started;
 use super::lives::Lives;
-use super::machine::{Action, Cause, Event, Machine, Rules};
+use super::machine::{Cause, Event, Machine, Rules};
 use super::outcome::Outcome;
 use super::patience::Patience;
 use super::step::Step;
 use super::surroundings::Surroundings;
 use super::task::Task;
-use super::wait::Wait;
-use super::{Arrival, Generation, Terminal, Watch};
+use super::{Generation, Watch};
 use crate::control::{self, Control, Ticket};
-use crate::log;
 use crate::stores::Job;
-use crate::sys;
 
 /// How often a server is asked whether it lives, where no watchdog says.
 const LIVENESS_EVERY: Duration = Duration::from_secs(10);
@@ -44,11 +41,8 @@ pub struct Supervisor<'a> {
     alarm: Option<Instant>,
     patience: Patience<'a>,
     steps: VecDeque<Step>,
-    /// The last signal by which somebody wanted the end, keybearer among them.
-    asked: Option<Signal>,
-    was_ready: bool,
-    /// What the last probe of a generation came to that never was ready.
-    last_answer: Option<String>,
+    /// As far as it is known.
+    outcome: Outcome,
     more_orphans: bool,
     /// Nothing was done since the code was given back.
     rests: bool,
@@ -76,9 +70,7 @@ impl<'a> Supervisor<'a> {
             alarm: None,
             patience: Patience::new(around.systemd, now),
             steps: around.signals.take_kept().map(Step::Hup).into_iter().collect(),
-            asked: None,
-            was_ready: false,
-            last_answer: None,
+            outcome: Outcome::default(),
             more_orphans: false,
             rests: false,
         };
@@ -172,239 +164,4 @@ impl<'a> Supervisor<'a> {
         let life = self.machine.serving().and_then(|serving| self.lives.get(serving));
         life.map_or("", |life| life.status.as_str())
     }
-
-    /// Waits for what happens next; nothing wakes it while nothing happens.
-    pub fn wait_for_step(&mut self) -> io::Result<Step> {
-        loop {
-            if let Some(step) = self.next_step() {
-                self.rests = false;
-                return Ok(step);
-            }
-            self.look_at_children()?;
-            // What is decided is done before more is heard: a signal to a generation that is not started
-            // yet would be lost.
-            if !self.steps.is_empty() {
-                continue;
-            }
-            self.rest();
-            self.wait()?;
-            while let Some(arrival) = self.around.signals.next() {
-                self.take(arrival);
-            }
-            let now = Instant::now();
-            for generation in self.lives.ready(self.machine.coming(), now) {
-                self.step(Event::Ready(generation));
-            }
-            if let Some(serving) = self.machine.serving() {
-                self.lives.look_at_liveness(serving, now, self.around.systemd);
-            }
-            if let Some(control) = &mut self.control {
-                let requests = control.advance(now).into_iter();
-                self.steps
-                    .extend(requests.map(|(ticket, what, peer)| Step::Request(ticket, what, peer)));
-            }
-            if self.watch.advance(now) {
-                self.steps.push_back(Step::Watch);
-            }
-            if self.alarm.is_some_and(|at| at <= now) {
-                self.alarm = None;
-                self.steps.push_back(Step::Alarm);
-            }
-            if let Some(gate) = &mut self.gate {
-                gate.clock(now);
-            }
-            self.step(Event::Clock);
-            let answers = self.lives.answers(self.machine.serving());
-            self.patience.keep(now, self.is_waited_for(), answers);
-        }
-    }
-
-    /// A start that was decided before everything was to end is not carried out.
-    fn next_step(&mut self) -> Option<Step> {
-        loop {
-            match self.steps.pop_front()? {
-                Step::Start(generation, _) if self.machine.coming() != Some(generation) => {
-                    self.step(Event::NotStarted(generation));
-                }
-                step => return Some(step),
-            }
-        }
-    }
-
-    /// One generation serves and nothing is under way: that may go on for months.
-    fn rest(&mut self) {
-        let is_quiet = self.machine.is_idle()
-            && self.lives.is_alone()
-            && self.errands.is_empty()
-            && !self.is_stopping();
-        if is_quiet && !self.rests {
-            sys::give_code_back();
-            self.rests = true;
-        }
-    }
-
-    fn wait(&self) -> io::Result<()> {
-        let mut wait = Wait::default();
-        wait.readable([self.around.signals.as_fd()]);
-        wait.until(self.machine.deadline());
-        wait.until(self.gate.as_ref().and_then(Task::deadline));
-        self.patience.watch(&mut wait, self.is_waited_for());
-        wait.until(self.more_orphans.then(Instant::now));
-        wait.until(self.alarm);
-        self.errands.watch(&mut wait);
-        wait.readable(self.watch.descriptor());
-        wait.until(self.watch.deadline());
-        if let Some(control) = &self.control {
-            wait.on(control.descriptors().map(|(fd, flags)| PollFd::new(fd, flags)));
-            wait.until(control.deadline());
-        }
-        self.lives.watch(&mut wait, self.machine.coming(), self.machine.serving());
-        wait.poll()
-    }
-
-    fn is_waited_for(&self) -> bool {
-        self.patience.is_asked_for(self.gate.is_some(), self.machine.is_idle())
-    }
-
-    fn take(&mut self, arrival: Arrival) {
-        let gone = arrival.from_kernel || self.around.terminal.is_some_and(Terminal::is_gone);
-        let event = match arrival.signal {
-            // Told by the next look at the children.
-            Signal::SIGCHLD => return,
-            Signal::SIGHUP if gone => Event::TerminalGone,
-            Signal::SIGHUP => {
-                log::debug(format_args!("got {arrival}"));
-                return self.steps.push_back(Step::Hup(arrival));
-            }
-            signal => Event::Signal(signal),
-        };
-        log::debug(format_args!("got {arrival}"));
-        let now = Instant::now();
-        let actions = self.machine.step(event, now);
-        self.carry_out(actions, Some(arrival), now);
-    }
-
-    fn step(&mut self, event: Event) {
-        let now = Instant::now();
-        let actions = self.machine.step(event, now);
-        self.carry_out(actions, None, now);
-    }
-
-    fn carry_out(&mut self, actions: Vec<Action>, arrival: Option<Arrival>, now: Instant) {
-        for action in actions {
-            let step = match action {
-                Action::Fetch => Step::Fetch,
-                Action::RunGates => Step::RunGates,
-                Action::TellGate(signal) => {
-                    self.asked = Some(signal);
-                    // Between two of them the caller sees that everything ends.
-                    if let Some(gate) = &mut self.gate {
-                        gate.tell(signal);
-                    }
-                    continue;
-                }
-                Action::Start(generation, which) => Step::Start(generation, which),
-                Action::Tell(generation, signal) => {
-                    self.tell(generation, signal);
-                    continue;
-                }
-                Action::KillGroup(generation) => {
-                    self.lives.kill(generation, self.drain);
-                    continue;
-                }
-                Action::Serves(generation) => {
-                    self.serves(generation, now);
-                    Step::Serves(generation)
-                }
-                Action::Fails(generation, why) => {
-                    if let Some(life) = self.lives.get_mut(generation) {
-                        self.last_answer = life.last_answer.take();
-                    }
-                    Step::Fails(generation, why, self.last_answer.clone())
-                }
-                Action::RoundEnds(end) => Step::RoundEnds(end),
-                Action::SayStopping(cause) => {
-                    self.errands.keep_worth_finishing();
-                    self.say_stopping(cause, arrival);
-                    continue;
-                }
-                Action::End(end) => Step::Ended(Outcome {
-                    ending: end.ending,
-                    cause: end.cause,
-                    asked: self.asked,
-                    was_ready: self.was_ready,
-                    last_answer: self.last_answer.take(),
-                }),
-            };
-            self.steps.push_back(step);
-        }
-    }
-
-    fn serves(&mut self, generation: Generation, now: Instant) {
-        self.was_ready = true;
-        // Whatever was sent to the one before.
-        self.asked = None;
-        let before = self.lives.beside(generation);
-        let Some(life) = self.lives.get_mut(generation) else { return };
-        if let Some(liveness) = &mut life.liveness {
-            liveness.begin(now);
-        }
-        life.last_answer = None;
-        if let Some(terminal) = self.around.terminal {
-            terminal.give_to(life.process.pid, before);
-        }
-    }
-
-    fn say_stopping(&self, cause: Cause, arrival: Option<Arrival>) {
-        let why = match (cause, arrival) {
-            (Cause::Asked(_), Some(arrival)) => arrival.to_string(),
-            (Cause::Asked(signal), None) => signal.to_string(),
-            (Cause::NotReady, _) => "not ready in time".to_owned(),
-            (Cause::Ended(generation, ending), _) => {
-                self.lives.say_ended(generation, ending);
-                format!("{generation} ended: {ending}")
-            }
-            (Cause::NotBack, _) => "neither the new nor the old environment lives".to_owned(),
-        };
-        if !matches!(cause, Cause::Ended(..)) {
-            log::info(format_args!("stopping the server: {why}"));
-        }
-        self.around.systemd.stopping(&format!("stopping: {why}"));
-    }
-
-    fn tell(&mut self, generation: Generation, signal: Signal) {
-        let ends = matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT);
-        let by_itself = matches!(self.machine.cause(), Some(Cause::Ended(..)));
-        if ends && !by_itself && self.machine.serving().is_none_or(|one| one == generation) {
-            self.asked = Some(signal);
-        }
-        self.lives.tell(generation, signal);
-    }
-
-    fn look_at_children(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        let gone = self.lives.look(now, self.around.terminal)?;
-        if let Some(end) = self.gate.as_mut().map(Task::look).transpose()?.flatten() {
-            self.gate = None;
-            self.steps.push_back(Step::GateEnded(end));
-        }
-        self.steps.extend(self.errands.advance(now));
-        let living = self.lives.processes().map(|(_, process)| process);
-        let gate = self.gate.as_ref().map(Task::pid);
-        let ours: Vec<Pid> = living.chain(gate).chain(self.errands.pids()).collect();
-        self.more_orphans = reap_orphans(&ours)?;
-        for (generation, ending) in gone {
-            log::debug(format_args!("{generation} is gone: {ending}"));
-            self.rests = false;
-            self.step(Event::Gone(generation, ending));
-            self.lives.remove(generation);
-            if !self.lives.is_empty() {
-                self.steps.push_back(Step::Left);
-            }
-        }
-        Ok(())
-    }
 }
-
-#[cfg(test)]
-mod tests;
