@@ -71,7 +71,7 @@ impl Supervisor<'_> {
                     Step::Fails(generation, why, self.outcome.last_answer.clone())
                 }
                 Action::RoundEnds(end) => Step::RoundEnds(end),
-                Action::SayStopping(cause) => {
+                Action::Stops(cause) => {
                     self.errands.keep_worth_finishing();
                     self.say_stopping(cause, arrival);
                     continue;
