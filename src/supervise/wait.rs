@@ -3,7 +3,9 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout};
+use nix::poll::{PollFd, PollFlags};
+
+use crate::timeout;
 
 /// What is waited for: one of the descriptors or the first of the deadlines; for ever where there is
 /// none.
@@ -27,17 +29,9 @@ impl<'a> Wait<'a> {
     }
 
     pub fn poll(mut self) -> io::Result<()> {
-        match nix::poll::poll(&mut self.watched, timeout(self.deadline)) {
+        match nix::poll::poll(&mut self.watched, timeout::until(self.deadline)) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Rounded up to the millisecond that poll(2) knows, so that it does not wake too early.
-fn timeout(deadline: Option<Instant>) -> PollTimeout {
-    let Some(deadline) = deadline else { return PollTimeout::NONE };
-    let left = deadline.saturating_duration_since(Instant::now());
-    let milliseconds = left.as_micros().div_ceil(1000);
-    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
 }
