@@ -6,11 +6,11 @@ use nix::poll::PollFd;
 use nix::unistd::Pid;
 
 use super::Supervisor;
-use crate::supervise::Step;
 use crate::supervise::children::reap_orphans;
 use crate::supervise::machine::Event;
 use crate::supervise::task::Task;
 use crate::supervise::wait::Wait;
+use crate::supervise::{Generation, Step};
 use crate::{log, sys};
 
 /// The loop: what has happened becomes an event, and what is decided about it a step.
@@ -123,6 +123,7 @@ impl Supervisor<'_> {
         for (generation, ending) in gone {
             log::debug(format_args!("{generation} is gone: {ending}"));
             self.rests = false;
+            self.return_foreground(generation);
             self.step(Event::Gone(generation, ending));
             self.lives.remove(generation);
             if !self.lives.is_empty() {
@@ -130,5 +131,14 @@ impl Supervisor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// One that never served may have had to read from the terminal: it took the keys with it.
+    fn return_foreground(&self, gone: Generation) {
+        let process = |generation| self.lives.get(generation).map(|life| life.process.pid);
+        let serving = self.machine.serving().filter(|serving| *serving != gone);
+        if let (Some(terminal), Some(server)) = (self.around.terminal, serving.and_then(process)) {
+            terminal.give_to(server, process(gone));
+        }
     }
 }
