@@ -26,6 +26,7 @@ pub mod exit;
 pub mod sys;
 pub mod moment;
 pub mod splay;
+pub mod timeout;
 pub mod log;
 pub mod secrets;
 pub mod keyring;

@@ -4,12 +4,13 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::geteuid;
 
 use super::fields::Malformed;
 use super::{ANSWER_LIMIT, Answer, Error, Peer, Request};
 use crate::instance::Running;
+use crate::timeout;
 
 /// Asks and waits, for as long as it takes: a round takes as long as the site takes to boot.
 pub fn ask(instance: &Running, request: Request) -> Result<Answer, Error> {
@@ -35,19 +36,14 @@ pub fn ask_unless(
         if is_over() {
             return Ok(None);
         }
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
+        if until.is_some_and(|until| until <= Instant::now()) {
             return Err(Error::Silent { name: instance.name.clone() });
         }
         let mut awaited = [
             PollFd::new(stream.as_fd(), PollFlags::POLLIN),
             PollFd::new(stop.as_fd(), PollFlags::POLLIN),
         ];
-        // Rounded up, so that it does not spin through the last millisecond.
-        let left = left.map_or(PollTimeout::NONE, |left| {
-            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
-        });
-        match poll(&mut awaited, left) {
+        match poll(&mut awaited, timeout::until(until)) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(_) => return Err(Error::Gone { name: instance.name.clone() }),
         }

@@ -2,11 +2,12 @@ use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::Pid;
 
 use crate::exit::Exit;
 use crate::helper::{self, Answer, Error, Failure, Got, Kind};
+use crate::timeout;
 use crate::tools::Run;
 
 /// The helper and the commands that run for one errand, side by side.
@@ -81,12 +82,7 @@ impl Job {
             }
             let mut watched: Vec<PollFd<'_>> = self.watched().collect();
             watched.extend(wake.map(|wake| PollFd::new(wake, PollFlags::POLLIN)));
-            // A little late rather than early, and then again: poll(2) knows whole milliseconds.
-            let left = self.deadline().map_or(PollTimeout::NONE, |deadline| {
-                let left = deadline.saturating_duration_since(Instant::now());
-                PollTimeout::try_from(left.as_millis() + 1).unwrap_or(PollTimeout::MAX)
-            });
-            match poll(&mut watched, left) {
+            match poll(&mut watched, timeout::until(self.deadline())) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(Error::Wait { what: "poll", error }),
             }

@@ -1,38 +1,29 @@
+mod deciding;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
 use std::collections::VecDeque;
-use std::io;
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags};
-use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
-use super::children::reap_orphans;
-use super::life::{Life, News, Started};
-use super::liveness::{Liveness, Turn};
-use super::machine::{Action, Cause, Event, Machine, RoundEnd, Rules, Which, Why};
-use super::systemd::EXTENSION;
-use super::task::{Task, TaskEnd};
-use super::{Arrival, Generation, Signals, Systemd, Terminal, Watch, wait};
-use crate::control::{self, Control, Peer, Request, Ticket};
-use crate::helper::{self, Answer};
-use crate::log;
+use super::errand::Errand;
+use super::errands::Errands;
+use super::life::Started;
+use super::lives::Lives;
+use super::machine::{Cause, Event, Machine, Rules};
+use super::outcome::Outcome;
+use super::patience::Patience;
+use super::step::Step;
+use super::surroundings::Surroundings;
+use super::task::Task;
+use super::{Generation, Watch};
+use crate::control::{self, Control, Ticket};
 use crate::stores::Job;
-use crate::sys::{self, Ending};
 
 /// How often a server is asked whether it lives, where no watchdog says.
 const LIVENESS_EVERY: Duration = Duration::from_secs(10);
-
-/// A command before the start may take so long before systemd's own patience counts again.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// What the supervisor lives with as long as it lives.
-#[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
-    pub signals: &'a Signals,
-    pub systemd: &'a Systemd,
-    pub terminal: Option<&'a Terminal>,
-}
 
 /// The generations of a site, from the first start to the last end: the machine decides, and this
 /// carries out what needs no secret. The rest is handed to the caller, step by step.
@@ -43,92 +34,18 @@ pub struct Supervisor<'a> {
     drain: Duration,
     control: Option<Control>,
     watch: Watch,
-    lives: Vec<Life>,
+    lives: Lives,
     gate: Option<Task>,
-    /// Helpers that ask the stores and commands that print secrets, and what for.
-    errands: Vec<(Errand, Job)>,
+    errands: Errands,
     /// When the caller wants to be called without anything having happened.
     alarm: Option<Instant>,
-    /// Before this, a gate has systemd wait.
-    patience_ends: Instant,
+    patience: Patience<'a>,
     steps: VecDeque<Step>,
-    /// The last signal by which somebody wanted the end, keybearer among them.
-    asked: Option<Signal>,
-    was_ready: bool,
-    /// What the last probe of a generation came to that never was ready.
-    last_answer: Option<String>,
-    watchdog_at: Option<Instant>,
-    extend_at: Option<Instant>,
+    /// As far as it is known.
+    outcome: Outcome,
     more_orphans: bool,
     /// Nothing was done since the code was given back.
     rests: bool,
-}
-
-/// What a helper was sent for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errand {
-    /// For this round.
-    Fetch,
-    /// Whether a round is worth it.
-    Look,
-    /// The document that carried keys go into, and then to write them.
-    ReadDocument,
-    WriteDocument,
-    Renew,
-    Revoke,
-}
-
-impl Errand {
-    /// While the server drains: it changes something in the store that outlives keybearer.
-    fn is_worth_finishing(self) -> bool {
-        match self {
-            Errand::WriteDocument | Errand::Revoke => true,
-            Errand::Fetch | Errand::Look | Errand::ReadDocument | Errand::Renew => false,
-        }
-    }
-}
-
-/// What the caller has to do next, and with which call it answers.
-#[derive(Debug)]
-pub enum Step {
-    /// HUP: `ask`, when it is noted who asked.
-    Hup(Arrival),
-    /// Somebody asks on the control socket: `answer`, now or later.
-    Request(Ticket, Request, Peer),
-    /// It is time to look at the sources, or a file has changed: `ask`.
-    Watch,
-    /// `fetched` or `refused`.
-    Fetch,
-    /// A helper is back.
-    Answered(Errand, Result<Answer, helper::Error>),
-    /// The time that the caller set.
-    Alarm,
-    /// Every process of a generation is gone, and others go on.
-    Left,
-    /// `run_gate` for the first one, or `gates_passed`; `refused` where everything ends.
-    RunGates,
-    /// `run_gate` for the next one, `gates_passed` or `refused`.
-    GateEnded(TaskEnd),
-    /// `started` or `not_started`.
-    Start(Generation, Which),
-    /// It took over.
-    Serves(Generation),
-    /// It did not take over; with what the last probe came to.
-    Fails(Generation, Why, Option<String>),
-    RoundEnds(RoundEnd),
-    Ended(Outcome),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// None: no generation was started.
-    pub ending: Option<Ending>,
-    pub cause: Option<Cause>,
-    /// The last that somebody sent to end it, keybearer among them.
-    pub asked: Option<Signal>,
-    pub was_ready: bool,
-    /// What the last probe came to, where it never was ready.
-    pub last_answer: Option<String>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -147,17 +64,13 @@ impl<'a> Supervisor<'a> {
             drain: rules.drain,
             control,
             watch,
-            lives: Vec::new(),
+            lives: Lives::default(),
             gate: None,
-            errands: Vec::new(),
+            errands: Errands::default(),
             alarm: None,
-            patience_ends: now + PATIENCE,
+            patience: Patience::new(around.systemd, now),
             steps: around.signals.take_kept().map(Step::Hup).into_iter().collect(),
-            asked: None,
-            was_ready: false,
-            last_answer: None,
-            watchdog_at: around.systemd.watchdog_every().map(|_| now),
-            extend_at: around.systemd.is_listening().then_some(now),
+            outcome: Outcome::default(),
             more_orphans: false,
             rests: false,
         };
@@ -173,12 +86,11 @@ impl<'a> Supervisor<'a> {
     /// A helper is on its way: `Step::Answered` when it is back. One that is out on the same errand is
     /// called off.
     pub fn send(&mut self, errand: Errand, job: Job) {
-        self.errands.retain(|(other, _)| *other != errand);
-        self.errands.push((errand, job));
+        self.errands.send(errand, job);
     }
 
     pub fn is_out(&self, errand: Errand) -> bool {
-        self.errands.iter().any(|(other, _)| *other == errand)
+        self.errands.is_out(errand)
     }
 
     /// `Step::Alarm` then; None: never.
@@ -206,7 +118,7 @@ impl<'a> Supervisor<'a> {
 
     /// A command was started that must succeed first.
     pub fn run_gate(&mut self, process: Pid, what: &str) {
-        self.patience_ends = Instant::now() + PATIENCE;
+        self.patience.gate_begins(Instant::now());
         self.gate = Some(Task::new(process, what, self.drain));
     }
 
@@ -214,7 +126,7 @@ impl<'a> Supervisor<'a> {
         let status = format!("starting: waiting for {}", started.readiness.awaited());
         self.around.systemd.status(&status);
         let every = self.around.systemd.watchdog_every().unwrap_or(LIVENESS_EVERY);
-        self.lives.push(Life::new(generation, started, every));
+        self.lives.begin(generation, started, every);
     }
 
     pub fn not_started(&mut self, generation: Generation) {
@@ -244,374 +156,12 @@ impl<'a> Supervisor<'a> {
 
     /// The first processes of those that live, with their generations.
     pub fn processes(&self) -> impl Iterator<Item = (Generation, Pid)> {
-        let living = self.lives.iter().filter(|life| life.lives());
-        living.map(|life| (life.generation, life.process.pid))
+        self.lives.processes()
     }
 
     /// What `systemctl status` shows of the one that serves.
     pub fn status(&self) -> &str {
-        let serving = self.machine.serving();
-        let life = self.lives.iter().find(|life| Some(life.generation) == serving);
+        let life = self.machine.serving().and_then(|serving| self.lives.get(serving));
         life.map_or("", |life| life.status.as_str())
     }
-
-    /// Waits for what happens next; nothing wakes it while nothing happens.
-    pub fn wait_for_step(&mut self) -> io::Result<Step> {
-        loop {
-            if let Some(step) = self.next_step() {
-                self.rests = false;
-                return Ok(step);
-            }
-            self.look_at_children()?;
-            // What is decided is done before more is heard: a signal to a generation that is not started
-            // yet would be lost.
-            if !self.steps.is_empty() {
-                continue;
-            }
-            self.rest();
-            self.wait()?;
-            while let Some(arrival) = self.around.signals.next() {
-                self.take(arrival);
-            }
-            let now = Instant::now();
-            self.look_at_readiness(now);
-            self.look_at_liveness(now);
-            if let Some(control) = &mut self.control {
-                let requests = control.advance(now).into_iter();
-                self.steps
-                    .extend(requests.map(|(ticket, what, peer)| Step::Request(ticket, what, peer)));
-            }
-            if self.watch.advance(now) {
-                self.steps.push_back(Step::Watch);
-            }
-            if self.alarm.is_some_and(|at| at <= now) {
-                self.alarm = None;
-                self.steps.push_back(Step::Alarm);
-            }
-            if let Some(gate) = &mut self.gate {
-                gate.clock(now);
-            }
-            self.step(Event::Clock);
-            self.keep_manager_patient(now);
-        }
-    }
-
-    /// A start that was decided before everything was to end is not carried out.
-    fn next_step(&mut self) -> Option<Step> {
-        loop {
-            match self.steps.pop_front()? {
-                Step::Start(generation, _) if self.machine.coming() != Some(generation) => {
-                    self.step(Event::NotStarted(generation));
-                }
-                step => return Some(step),
-            }
-        }
-    }
-
-    /// One generation serves and nothing is under way: that may go on for months.
-    fn rest(&mut self) {
-        let is_quiet = self.machine.is_idle()
-            && self.lives.len() == 1
-            && self.errands.is_empty()
-            && !self.is_stopping();
-        if is_quiet && !self.rests {
-            sys::give_code_back();
-            self.rests = true;
-        }
-    }
-
-    fn wait(&self) -> io::Result<()> {
-        let coming = self.machine.coming();
-        let serving = self.machine.serving();
-        let is = |life: &Life, one: Option<Generation>| Some(life.generation) == one;
-        let mut watched = vec![PollFd::new(self.around.signals.as_fd(), PollFlags::POLLIN)];
-        let mut deadlines = vec![
-            self.machine.deadline(),
-            self.gate.as_ref().and_then(Task::deadline),
-            self.watchdog_at,
-            self.extend_at.filter(|_| self.is_waited_for()),
-            self.more_orphans.then(Instant::now),
-            self.control.as_ref().and_then(Control::deadline),
-            self.watch.deadline(),
-            self.alarm,
-        ];
-        for (_, job) in &self.errands {
-            watched.extend(job.watched());
-            deadlines.push(job.deadline());
-        }
-        watched.extend(self.watch.descriptor().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        let control = self.control.iter().flat_map(Control::descriptors);
-        watched.extend(control.map(|(fd, flags)| PollFd::new(fd, flags)));
-        for life in &self.lives {
-            deadlines.push(life.deadline());
-            // One that has ended is asked no more, and its next question never comes.
-            let starting = is(life, coming) && life.lives();
-            deadlines.push(life.readiness.deadline().filter(|_| starting));
-            let descriptor = life.readiness.descriptor(starting).filter(|_| life.lives());
-            let liveness = life.liveness.as_ref().filter(|_| is(life, serving));
-            deadlines.push(liveness.map(Liveness::deadline));
-            let descriptors = descriptor.into_iter().chain(liveness.and_then(Liveness::descriptor));
-            watched.extend(descriptors.map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
-        }
-        wait::poll(&mut watched, deadlines.into_iter().flatten().min())
-    }
-
-    /// systemd has its own patience, which a slow start or hand-over may need more of.
-    /// Between the two hand-overs of a pair too, while the one before last drains.
-    fn is_waited_for(&self) -> bool {
-        match self.gate {
-            Some(_) => Instant::now() < self.patience_ends,
-            None => !self.machine.is_idle(),
-        }
-    }
-
-    fn take(&mut self, arrival: Arrival) {
-        let gone = arrival.from_kernel || self.around.terminal.is_some_and(Terminal::is_gone);
-        let event = match arrival.signal {
-            // Told by the next look at the children.
-            Signal::SIGCHLD => return,
-            Signal::SIGHUP if gone => Event::TerminalGone,
-            Signal::SIGHUP => {
-                log::debug(format_args!("got {arrival}"));
-                return self.steps.push_back(Step::Hup(arrival));
-            }
-            signal => Event::Signal(signal),
-        };
-        log::debug(format_args!("got {arrival}"));
-        let now = Instant::now();
-        let actions = self.machine.step(event, now);
-        self.carry_out(actions, Some(arrival), now);
-    }
-
-    fn step(&mut self, event: Event) {
-        let now = Instant::now();
-        let actions = self.machine.step(event, now);
-        self.carry_out(actions, None, now);
-    }
-
-    fn carry_out(&mut self, actions: Vec<Action>, arrival: Option<Arrival>, now: Instant) {
-        for action in actions {
-            let step = match action {
-                Action::Fetch => Step::Fetch,
-                Action::RunGates => Step::RunGates,
-                Action::TellGate(signal) => {
-                    self.asked = Some(signal);
-                    // Between two of them the caller sees that everything ends.
-                    if let Some(gate) = &mut self.gate {
-                        gate.tell(signal);
-                    }
-                    continue;
-                }
-                Action::Start(generation, which) => Step::Start(generation, which),
-                Action::Tell(generation, signal) => {
-                    self.tell(generation, signal);
-                    continue;
-                }
-                Action::KillGroup(generation) => {
-                    self.kill(generation);
-                    continue;
-                }
-                Action::Serves(generation) => {
-                    self.serves(generation, now);
-                    Step::Serves(generation)
-                }
-                Action::Fails(generation, why) => {
-                    let life = self.lives.iter_mut().find(|life| life.generation == generation);
-                    if let Some(life) = life {
-                        self.last_answer = life.last_answer.take();
-                    }
-                    Step::Fails(generation, why, self.last_answer.clone())
-                }
-                Action::RoundEnds(end) => Step::RoundEnds(end),
-                Action::SayStopping(cause) => {
-                    // Nobody needs what the others would bring.
-                    self.errands.retain(|(errand, _)| errand.is_worth_finishing());
-                    self.say_stopping(cause, arrival);
-                    continue;
-                }
-                Action::End(end) => Step::Ended(Outcome {
-                    ending: end.ending,
-                    cause: end.cause,
-                    asked: self.asked,
-                    was_ready: self.was_ready,
-                    last_answer: self.last_answer.take(),
-                }),
-            };
-            self.steps.push_back(step);
-        }
-    }
-
-    fn serves(&mut self, generation: Generation, now: Instant) {
-        self.was_ready = true;
-        // Whatever was sent to the one before.
-        self.asked = None;
-        let mut others = self.lives.iter().filter(|life| life.generation != generation);
-        let before = others.next_back().map(|life| life.process.pid);
-        let Some(life) = self.lives.iter_mut().find(|life| life.generation == generation) else {
-            return;
-        };
-        if let Some(liveness) = &mut life.liveness {
-            liveness.begin(now);
-        }
-        life.last_answer = None;
-        if let Some(terminal) = self.around.terminal {
-            terminal.give_to(life.process.pid, before);
-        }
-    }
-
-    fn say_stopping(&self, cause: Cause, arrival: Option<Arrival>) {
-        let why = match (cause, arrival) {
-            (Cause::Asked(_), Some(arrival)) => arrival.to_string(),
-            (Cause::Asked(signal), None) => signal.to_string(),
-            (Cause::NotReady, _) => "not ready in time".to_owned(),
-            (Cause::Ended(generation, ending), _) => {
-                self.say_ended(generation, ending);
-                format!("{generation} ended: {ending}")
-            }
-            (Cause::NotBack, _) => "neither the new nor the old environment lives".to_owned(),
-        };
-        if !matches!(cause, Cause::Ended(..)) {
-            log::info(format_args!("stopping the server: {why}"));
-        }
-        self.around.systemd.stopping(&format!("stopping: {why}"));
-    }
-
-    /// Where it was alone there is nothing to say that its end does not.
-    fn say_ended(&self, generation: Generation, ending: Ending) {
-        let others = self.lives.iter().map(|life| life.generation);
-        match others.filter(|other| *other != generation).max() {
-            Some(other) if other > generation => log::error(format_args!(
-                "{generation}, which served, ended in the middle of a hand-over: {ending}; stopping the other one, which never served"
-            )),
-            Some(other) => log::error(format_args!(
-                "{generation} ended right after it took over: {ending}; {other} cannot come back, since it leaves"
-            )),
-            None => {}
-        }
-    }
-
-    fn tell(&mut self, generation: Generation, signal: Signal) {
-        let ends = matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT);
-        let by_itself = matches!(self.machine.cause(), Some(Cause::Ended(..)));
-        if ends && !by_itself && self.machine.serving().is_none_or(|one| one == generation) {
-            self.asked = Some(signal);
-        }
-        let life = self.lives.iter().find(|life| life.generation == generation);
-        if let Some(life) = life.filter(|life| life.lives()) {
-            log::debug(format_args!("sending {signal} to {generation}"));
-            life.process.tell(signal);
-        }
-    }
-
-    fn kill(&self, generation: Generation) {
-        let life = self.lives.iter().find(|life| life.generation == generation);
-        if let Some(life) = life.filter(|life| life.lives()) {
-            log::warning(format_args!(
-                "{} has not ended within {:?}; killing its process group",
-                life.process.what, self.drain
-            ));
-            life.process.kill_group();
-        }
-    }
-
-    fn look_at_children(&mut self) -> io::Result<()> {
-        let now = Instant::now();
-        let mut gone = Vec::new();
-        for life in &mut self.lives {
-            match life.look(now)? {
-                News::Nothing => {}
-                News::Stopped => {
-                    if let Some(terminal) = self.around.terminal {
-                        terminal.stop_with(life.process.pid);
-                    }
-                }
-                News::Gone(ending) => gone.push((life.generation, ending)),
-            }
-        }
-        if let Some(end) = self.gate.as_mut().map(Task::look).transpose()?.flatten() {
-            self.gate = None;
-            self.steps.push_back(Step::GateEnded(end));
-        }
-        self.look_at_errands(now);
-        let living = self.lives.iter().filter(|life| life.lives()).map(|life| life.process.pid);
-        let errands = self.errands.iter().flat_map(|(_, job)| job.pids());
-        let ours: Vec<Pid> =
-            living.chain(self.gate.as_ref().map(Task::pid)).chain(errands).collect();
-        self.more_orphans = reap_orphans(&ours)?;
-        for (generation, ending) in gone {
-            log::debug(format_args!("{generation} is gone: {ending}"));
-            self.rests = false;
-            self.step(Event::Gone(generation, ending));
-            self.lives.retain(|life| life.generation != generation);
-            if !self.lives.is_empty() {
-                self.steps.push_back(Step::Left);
-            }
-        }
-        Ok(())
-    }
-
-    fn look_at_errands(&mut self, now: Instant) {
-        let steps = &mut self.steps;
-        self.errands.retain_mut(|(errand, job)| match job.advance(now) {
-            None => true,
-            Some(answer) => {
-                steps.push_back(Step::Answered(*errand, answer));
-                false
-            }
-        });
-    }
-
-    fn look_at_readiness(&mut self, now: Instant) {
-        let coming = self.machine.coming();
-        let lives = self.lives.iter_mut().filter(|life| life.lives());
-        let ready: Vec<Generation> = lives
-            .filter_map(|life| {
-                let starting = Some(life.generation) == coming;
-                life.look_at_readiness(starting, now).then_some(life.generation)
-            })
-            .collect();
-        for generation in ready {
-            self.step(Event::Ready(generation));
-        }
-    }
-
-    fn look_at_liveness(&mut self, now: Instant) {
-        let serving = self.machine.serving();
-        let Some(life) = self.lives.iter_mut().find(|life| Some(life.generation) == serving) else {
-            return;
-        };
-        match life.liveness.as_mut().and_then(|liveness| liveness.advance(now)) {
-            Some(Turn::Back) => {
-                log::info(format_args!("{} answers again", life.process.what));
-                self.around.systemd.status(&life.status);
-            }
-            Some(Turn::Silent { reason, misses }) => {
-                log::error(format_args!(
-                    "{} does not answer ({reason}), {misses} times in a row",
-                    life.process.what
-                ));
-                self.around.systemd.status("not answering");
-            }
-            None => {}
-        }
-    }
-
-    fn keep_manager_patient(&mut self, now: Instant) {
-        if self.watchdog_at.is_some_and(|at| at <= now) {
-            let serving = self.machine.serving();
-            let life = self.lives.iter().find(|life| Some(life.generation) == serving);
-            let liveness = life.and_then(|life| life.liveness.as_ref());
-            if liveness.is_none_or(Liveness::answers) {
-                self.around.systemd.alive();
-            }
-            self.watchdog_at = self.around.systemd.watchdog_every().map(|every| now + every);
-        }
-        if self.is_waited_for() && self.extend_at.is_some_and(|at| at <= now) {
-            self.around.systemd.extend();
-            self.extend_at = Some(now + EXTENSION / 3);
-        }
-    }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,17 +1,16 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::getpid;
 
+use super::line::Line;
+
 /// The service manager, told how it stands: sd_notify(3). Without one every call does nothing.
 #[derive(Debug)]
 pub struct Systemd {
-    line: Option<(UnixDatagram, SocketAddr)>,
+    line: Option<Line>,
     watchdog: Option<Duration>,
 }
 
@@ -21,12 +20,7 @@ pub const EXTENSION: Duration = Duration::from_secs(30);
 impl Systemd {
     pub fn from(environment: &BTreeMap<OsString, OsString>) -> Systemd {
         let get = |name: &str| environment.get(OsStr::new(name)).map(OsString::as_os_str);
-        let line = get("NOTIFY_SOCKET").and_then(|socket| {
-            let own = UnixDatagram::unbound().ok()?;
-            // A manager that does not read must not stop the supervisor.
-            own.set_nonblocking(true).ok()?;
-            Some((own, address(socket)?))
-        });
+        let line = get("NOTIFY_SOCKET").and_then(Line::open);
         let number = |name: &str| get(name)?.to_str()?.parse::<u64>().ok();
         // sd_watchdog_enabled(3): WATCHDOG_PID says for whom.
         let for_us = get("WATCHDOG_PID").is_none()
@@ -45,7 +39,7 @@ impl Systemd {
     }
 
     pub fn ready(&self, status: &str) {
-        self.say(&format!("READY=1\nSTATUS={status}"));
+        self.tell(format!("READY=1\nSTATUS={status}"));
     }
 
     /// Answered by `ready`, whatever came of it. Without the time a manager that sent the HUP itself
@@ -53,37 +47,45 @@ impl Systemd {
     pub fn reloading(&self, status: &str) {
         let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return };
         let now = Duration::from(now).as_micros();
-        self.say(&format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS={status}"));
+        self.tell(format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS={status}"));
     }
 
     pub fn stopping(&self, status: &str) {
-        self.say(&format!("STOPPING=1\nSTATUS={status}"));
+        self.tell(format!("STOPPING=1\nSTATUS={status}"));
     }
 
     pub fn status(&self, status: &str) {
-        self.say(&format!("STATUS={status}"));
+        self.tell(format!("STATUS={status}"));
     }
 
     pub fn alive(&self) {
-        self.say("WATCHDOG=1");
+        self.mention("WATCHDOG=1");
     }
 
     pub fn extend(&self) {
-        self.say(&format!("EXTEND_TIMEOUT_USEC={}", EXTENSION.as_micros()));
+        self.mention(&format!("EXTEND_TIMEOUT_USEC={}", EXTENSION.as_micros()));
     }
 
-    fn say(&self, message: &str) {
-        if let Some((own, manager)) = &self.line {
-            let _ = own.send_to_addr(message.as_bytes(), manager);
+    /// When something is to be said again that was not heard.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.line.as_ref()?.deadline()
+    }
+
+    pub fn advance(&self, now: Instant) {
+        if let Some(line) = &self.line {
+            line.advance(now);
         }
     }
-}
 
-/// A path, or `@` and a name in the abstract namespace.
-fn address(socket: &OsStr) -> Option<SocketAddr> {
-    match socket.as_bytes() {
-        [b'@', name @ ..] => SocketAddr::from_abstract_name(name).ok(),
-        [b'/', ..] => SocketAddr::from_pathname(socket).ok(),
-        _ => None,
+    fn tell(&self, message: String) {
+        if let Some(line) = &self.line {
+            line.tell(message);
+        }
+    }
+
+    fn mention(&self, message: &str) {
+        if let Some(line) = &self.line {
+            line.mention(message);
+        }
     }
 }

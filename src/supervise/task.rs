@@ -2,13 +2,13 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use super::children::reap_orphans;
 use super::process::{Process, ending};
-use super::{Signals, Terminal, wait};
+use super::wait::Wait;
+use super::{Signals, Terminal};
 use crate::log;
 use crate::sys::Ending;
 
@@ -51,8 +51,10 @@ impl Task {
                 return Ok(end);
             }
             let more = reap_orphans(&[self.process.pid])?;
-            let mut watched = [PollFd::new(signals.as_fd(), PollFlags::POLLIN)];
-            wait::poll(&mut watched, if more { Some(Instant::now()) } else { self.kill_at })?;
+            let mut wait = Wait::default();
+            wait.readable([signals.as_fd()]);
+            wait.until(if more { Some(Instant::now()) } else { self.kill_at });
+            wait.poll()?;
             while let Some(arrival) = signals.next() {
                 let gone = arrival.from_kernel || terminal.is_some_and(Terminal::is_gone);
                 match arrival.signal {

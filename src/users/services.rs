@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Pid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, execve, pipe2};
 
 use super::{Unanswered, User, files, number};
 use crate::sys::{self, Ending, Forked};
+use crate::timeout;
 
 /// The C library's own, which knows the machine's modules as a static executable cannot: getent(1).
 const GETENT: &str = "/usr/bin/getent";
@@ -128,10 +129,8 @@ fn read_until(reader: OwnedFd, deadline: Instant) -> Option<Vec<u8>> {
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
         let mut watched = [PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
-        if poll(&mut watched, timeout) == Ok(0) {
+        if poll(&mut watched, timeout::until(Some(deadline))) == Ok(0) {
             return None;
         }
         match reader.read(&mut buffer) {

@@ -23,6 +23,12 @@ fn text(line: &str) -> String {
 }
 
 fn serving(bench: &Bench, notify: &NotifySocket, strategy: &str, line: &str) -> Running {
+    let running = starting(bench, notify, strategy, line);
+    notify.receive_until("READY=1", &running);
+    running
+}
+
+fn starting(bench: &Bench, notify: &NotifySocket, strategy: &str, line: &str) -> Running {
     let config = format!(
         "[server]\nkind = \"notify\"\n[reload]\nstrategy = \"{strategy}\"\nbefore = \
          [[\"/bin/sh\", \"-c\", \"[ -z \\\"$GATE\\\" ] || read line <$GATE\"]]\n"
@@ -30,10 +36,7 @@ fn serving(bench: &Bench, notify: &NotifySocket, strategy: &str, line: &str) -> 
     let run = bench.with_config("run", &config);
     bench.env_file(&text(line));
     let run = run.env("NOTIFY_SOCKET", notify.path()).env("WATCHDOG_USEC", "600000");
-    let python = ["--", "/usr/bin/python3", "-ISc", SERVER];
-    let running = run.args(python).spawn();
-    notify.receive_until("READY=1", &running);
-    running
+    run.args(["--", "/usr/bin/python3", "-ISc", SERVER]).spawn()
 }
 
 fn now() -> u128 {
@@ -101,5 +104,36 @@ fn a_slow_one_asks_for_patience_and_feeds_the_watchdog() {
         running.wait_for_line(&format!("{name} is new"));
     }
     running.signal(Signal::SIGTERM);
+    running.wait().expect_code(0);
+}
+
+/// While the manager reloads it does not read: whatever is lost then it waits for until it kills the unit.
+#[test]
+fn a_manager_that_does_not_read_for_a_while_misses_nothing() {
+    let bench = Bench::new();
+    let notify = NotifySocket::new(&bench);
+    let hold = Fifo::new(&bench, "hold");
+    notify.fill();
+    let drains = format!("DRAINS={}", hold.path().display());
+    let running = starting(&bench, &notify, "hand-over", &drains);
+    running.wait_for_line("serving");
+    // It answers when all that belongs to the start is done.
+    let operator = || bench.keybearer(["status", bench.name()]).run().expect_code(0);
+    operator();
+    notify.receive_until("READY=1", &running);
+
+    notify.fill();
+    let from = now();
+    running.signal(Signal::SIGHUP);
+    running.wait_for_line("nothing changed");
+    operator();
+    is_a_reload(&notify.receive_until("READY=1", &running), from);
+
+    notify.fill();
+    running.signal(Signal::SIGTERM);
+    running.wait_for_line("stopping the server");
+    operator();
+    notify.receive_until("STOPPING=1", &running);
+    hold.let_go();
     running.wait().expect_code(0);
 }

@@ -1,6 +1,8 @@
 //! A terminal: its keys, its foreground, its end.
 
-use crate::harness::{Bench, Invocation, requires_root};
+use nix::sys::signal::{Signal, kill};
+
+use crate::harness::{Bench, Invocation, KEY, requires_root};
 
 /// A terminal and who sits at it: steps of `expect TEXT`, `type TEXT` and `close`, then the end of
 /// what runs there. What appears is passed on.
@@ -131,6 +133,39 @@ fn a_stop_from_the_keyboard_stops_keybearer_and_fg_continues_both() {
         "bash",
     ];
     run.through(wrapper).run().expect_code(0);
+}
+
+/// It asks before it is ready, and never is.
+#[test]
+fn a_new_generation_that_asks_and_fails_does_not_take_the_keyboard_along() {
+    let bench = Bench::new();
+    let config = "[server]\nkind = \"notify\"\n[reload]\nstrategy = \"hand-over\"\n";
+    let script = "import os, signal, socket, sys\n\
+                  def interrupted(*_):\n    \
+                      print('interrupted', flush=True)\n    \
+                      sys.exit(42)\n\
+                  signal.signal(signal.SIGINT, interrupted)\n\
+                  if 'NEW' in os.environ:\n    \
+                      print('got', input('name? '), flush=True)\n    \
+                      sys.exit(3)\n\
+                  name = os.environ['NOTIFY_SOCKET']\n\
+                  sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\n\
+                  sender.sendto(b'READY=1', name)\n\
+                  while True: signal.pause()";
+    let run = bench.with_config("run", config).args(server(script));
+    let steps = [
+        ("expect", "name? "),
+        ("type", "anybody\\n"),
+        ("expect", "got anybody"),
+        ("expect", "generation 1 goes on"),
+        ("type", "\\u0003"),
+        ("expect", "interrupted"),
+    ];
+    let running = at_terminal(run, &steps).spawn();
+    running.wait_for_stdout("serving");
+    bench.env_file(&format!("SECRET_KEY={KEY}\nNEW=1\n"));
+    kill(running.child_pid(), Signal::SIGHUP).unwrap();
+    running.wait().expect_code(42);
 }
 
 /// Started by no shell, as in `docker run -it`: nobody could continue it.

@@ -21,7 +21,8 @@ pub enum Action {
     /// It does not take over.
     Fails(Generation, Why),
     RoundEnds(RoundEnd),
-    SayStopping(Cause),
+    /// Everything ends: that is said, and who only fetches is called off.
+    Stops(Cause),
     End(End),
 }
 

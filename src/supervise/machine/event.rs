@@ -7,7 +7,7 @@ use crate::sys::Ending;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
     Signal(Signal),
-    /// A HUP because the terminal went away, not because somebody wants a new key.
+    /// A HUP because the terminal went away; one by which somebody wants a new key is `Asked`.
     TerminalGone,
     /// The secrets are to be looked at again, and taken over.
     Asked,

@@ -172,7 +172,6 @@ impl Machine {
         let everyone: Vec<Generation> = self.lives().map(|live| live.generation).collect();
         match signal {
             Signal::SIGTERM => self.stop(Cause::Asked(signal), signal, now, actions),
-            Signal::SIGHUP => self.again |= self.stopping.is_none(),
             Signal::SIGINT | Signal::SIGQUIT if everyone.is_empty() => {
                 self.stop(Cause::Asked(signal), signal, now, actions);
             }
@@ -213,7 +212,7 @@ impl Machine {
         let gate = matches!(self.round, Round::Gating { .. });
         self.stopping = Some(Stopping { cause, speaker, ending: None, gate });
         self.again = false;
-        actions.push(Action::SayStopping(cause));
+        actions.push(Action::Stops(cause));
         if gate {
             actions.push(Action::TellGate(signal));
         }

@@ -33,9 +33,8 @@ fn happens() -> impl Strategy<Value = Happens> {
         1 => prop_oneof![Just(Signal::SIGTERM), Just(Signal::SIGINT), Just(Signal::SIGQUIT)]
             .prop_map(Happens::Signal),
         1 => prop_oneof![Just(Signal::SIGUSR1), Just(Signal::SIGTTIN)].prop_map(Happens::Signal),
-        1 => Just(Happens::Signal(Signal::SIGHUP)),
         1 => Just(Happens::TerminalGone),
-        6 => Just(Happens::Asked),
+        7 => Just(Happens::Asked),
         8 => (0..3usize).prop_map(Happens::Fetched),
         8 => Just(Happens::GatesPassed),
         1 => Just(Happens::Refused),
@@ -144,7 +143,7 @@ impl World {
                     self.rounds_ended += 1;
                     self.fetching = false;
                 }
-                Action::SayStopping(_) => {
+                Action::Stops(_) => {
                     assert!(!self.stopping, "said once");
                     self.stopping = true;
                 }
@@ -185,10 +184,7 @@ impl World {
     fn happens(&mut self, what: Happens) {
         let pick = |list: &[Generation], n: usize| list.get(n % list.len().max(1)).copied();
         match what {
-            Happens::Signal(signal) => {
-                self.asked |= signal == Signal::SIGHUP && !self.stopping;
-                self.step(Event::Signal(signal));
-            }
+            Happens::Signal(signal) => self.step(Event::Signal(signal)),
             Happens::TerminalGone => self.step(Event::TerminalGone),
             Happens::Asked => {
                 self.asked |= !self.stopping;
@@ -356,7 +352,7 @@ fn a_hand_over_in_two_steps() {
     );
     // The second waits until the one before last is gone, and two who asked get one round more.
     assert_eq!(machine.step(Event::Asked, now), []);
-    assert_eq!(machine.step(Event::Signal(Signal::SIGHUP), now), []);
+    assert_eq!(machine.step(Event::Asked, now), []);
     assert_eq!(
         machine.step(Event::Gone(ONE, Ending::Code(0)), now),
         [Action::Start(three, Which::Next)]
@@ -435,7 +431,7 @@ fn the_serving_one_dies_in_the_middle_and_nothing_is_promoted() {
     assert_eq!(
         machine.step(Event::Gone(ONE, killed), now),
         [
-            Action::SayStopping(Cause::Ended(ONE, killed)),
+            Action::Stops(Cause::Ended(ONE, killed)),
             Action::RoundEnds(RoundEnd::Interrupted),
             Action::Tell(two(), Signal::SIGTERM)
         ]
@@ -456,7 +452,7 @@ fn a_term_in_the_middle_ends_both() {
     assert_eq!(
         machine.step(Event::Signal(Signal::SIGTERM), now),
         [
-            Action::SayStopping(Cause::Asked(Signal::SIGTERM)),
+            Action::Stops(Cause::Asked(Signal::SIGTERM)),
             Action::RoundEnds(RoundEnd::Interrupted),
             Action::Tell(ONE, Signal::SIGTERM),
             Action::Tell(two(), Signal::SIGTERM)
@@ -483,7 +479,7 @@ fn a_first_one_that_is_late_is_stopped() {
         [
             Action::Tell(ONE, Signal::SIGTERM),
             Action::Fails(ONE, Why::NotReady),
-            Action::SayStopping(Cause::NotReady),
+            Action::Stops(Cause::NotReady),
             Action::RoundEnds(RoundEnd::Interrupted)
         ]
     );
@@ -495,7 +491,7 @@ fn a_first_one_that_is_late_is_stopped() {
 fn a_hup_during_the_start_is_acted_upon_when_it_serves() {
     let (mut machine, _) = Machine::new(rules(Way::HandOver));
     let now = Instant::now();
-    machine.step(Event::Signal(Signal::SIGHUP), now);
+    machine.step(Event::Asked, now);
     machine.step(Event::GatesPassed, now);
     assert_eq!(
         machine.step(Event::Ready(ONE), now),
@@ -511,7 +507,7 @@ fn a_gate_that_does_not_mind_the_int_is_told_the_term() {
     assert_eq!(
         machine.step(Event::Signal(Signal::SIGINT), now),
         [
-            Action::SayStopping(Cause::Asked(Signal::SIGINT)),
+            Action::Stops(Cause::Asked(Signal::SIGINT)),
             Action::TellGate(Signal::SIGINT),
             Action::RoundEnds(RoundEnd::Interrupted)
         ]

@@ -1,7 +1,13 @@
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use super::*;
+use nix::sys::signal::Signal;
+
+use super::Supervisor;
 use crate::config;
+use crate::supervise::machine::{Cause, Event, RoundEnd, Rules, Which};
+use crate::supervise::{Generation, Outcome, Signals, Step, Surroundings, Systemd, Watch};
+use crate::sys::Ending;
 
 /// With nothing that is started: what is decided is looked at, and no process is.
 struct Around {

@@ -28,6 +28,20 @@ impl NotifySocket {
         &self.path
     }
 
+    /// Until there is no room for one message more. Each comes from a socket of its own, so that it is
+    /// the queue that is full and not what one sender may send.
+    pub fn fill(&self) {
+        loop {
+            let sender = UnixDatagram::unbound().unwrap();
+            sender.set_nonblocking(true).unwrap();
+            match sender.send_to(b"FILLS=1", &self.path) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => panic!("cannot send: {error}"),
+            }
+        }
+    }
+
     /// Every assignment up to and with the one that is waited for.
     #[track_caller]
     pub fn receive_until(&self, assignment: &str, sender: &Running) -> Vec<String> {
