@@ -96,12 +96,13 @@ Steps:
   promote  makes it the key that signs; the old one goes on to verify
   retire   drops old keys whose time is over
   abort    drops a new key that was not promoted
-  revoke   the current key is known to others: a new one signs at once and no old one verifies, so
-           everybody signs in again
+  revoke   the current key is known to others: a new one signs at once, and neither that key nor a
+           staged one verifies. Who was signed in with it signs in again; other old keys stay
 
 Without a step: on one host all of it, each step when every instance has taken over the one before;
 with [keys] hosts = \"many\" the next step that may be done. After a failure, the same command goes on.
-Without --name or --config it is about the only running instance.
+Where no option or variable names a config or a source, it is about /etc/keybearer/keybearer.toml
+if that is there, else about the only running instance.
 Every instance of this host that uses the same env file takes part. One that does not take a step
 over serves on as it did, and is named.
 Options beat KEYBEARER_* variables, and those beat the config file.
