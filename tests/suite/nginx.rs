@@ -70,7 +70,8 @@ impl<'a> Front<'a> {
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=example.com"
                 .split(' '),
         );
-        let certificate = certificate.args(["-addext", "subjectAltName=DNS:example.com,DNS:www.example.com"]);
+        let certificate =
+            certificate.args(["-addext", "subjectAltName=DNS:example.com,DNS:www.example.com"]);
         let certificate = certificate.arg("-keyout").arg(bench.path("privkey.pem"));
         certificate.arg("-out").arg(bench.path("fullchain.pem")).run().expect_code(0);
         let dir = bench.dir().display().to_string();
