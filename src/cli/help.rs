@@ -30,14 +30,19 @@ Files:
   'keybearer init DIR' writes all three to begin with.
 
 Exit codes:
-  the server's own, and 128+N where signal N ended it (143: it died of the TERM it was sent); and
-    1  not ready in time, a 'before' command failed, a port or a name in use, or a rotation that
-       conflicted or was rolled back
-   64  wrong usage
+  the server's own, and 128+N where signal N ended it (143: it died of the TERM it was sent) or
+  keybearer itself (143: TERM while a 'before' command runs; 130: Ctrl-C in rotate); and
+    1  not ready in time; a 'before' command, check --deploy or a command that is a source failed; a
+       port or the instance's name is in use; a step that is not due, a rotation that conflicted
+       with another, an instance that runs another key than the document's; a file that 'init' will
+       not overwrite; 'status --check' where nothing serves
+   64  wrong usage, also several instances where one is to be named
    69  no instance answers
-   75  a store could not be reached; trying again may help
-   77  refused for permissions; the message has the command that mends it
-   78  wrong configuration, an unknown user, or a secret that breaks the schema
+   75  a store could not be reached, or a command that is a source was killed or did not end in
+       time; trying again may help
+   77  refused for permissions, also by a store; the message has the command that mends it
+   78  wrong configuration, an unknown user, a missing file or secret, or a secret that breaks the
+       schema
   126  the command cannot be executed
   127  the command was not found";
 
@@ -78,7 +83,8 @@ Examples:
   keybearer check --name example --full --json
 
 The report holds no value of any secret. The addresses are bound and let go again; one that
-the running instance of this name uses is no error.
+the running instance of this name uses is no error; sockets that systemd will hand over are unknown
+here. Without a command the exit code is 0, with a warning, while 'run' ends with 64.
 Options beat KEYBEARER_* variables, and those beat the config file.
 Exit code: 0 when 'run' would start (warnings do not count), else the code of the first error,
 which 'run' would end with.";
@@ -96,12 +102,13 @@ Steps:
   promote  makes it the key that signs; the old one goes on to verify
   retire   drops old keys whose time is over
   abort    drops a new key that was not promoted
-  revoke   the current key is known to others: a new one signs at once and no old one verifies, so
-           everybody signs in again
+  revoke   the current key is known to others: a new one signs at once, and neither that key nor a
+           staged one verifies. Who was signed in with it signs in again; other old keys stay
 
 Without a step: on one host all of it, each step when every instance has taken over the one before;
 with [keys] hosts = \"many\" the next step that may be done. After a failure, the same command goes on.
-Without --name or --config it is about the only running instance.
+Where no option or variable names a config or a source, it is about /etc/keybearer/keybearer.toml
+if that is there, else about the only running instance.
 Every instance of this host that uses the same env file takes part. One that does not take a step
 over serves on as it did, and is named.
 Options beat KEYBEARER_* variables, and those beat the config file.

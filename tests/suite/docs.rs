@@ -50,7 +50,7 @@ const NOT_RUN: &[(&str, &str)] = &[
         "needs Azure and its own tool; azure.rs reads such a document",
     ),
     (
-        "kubectl create secret generic example --from-file=django_secret_key --from-file=db_password",
+        "umask 077",
         "needs a cluster; tests/docker judges the manifests and starts a container as they say",
     ),
     (
@@ -306,6 +306,7 @@ impl<'a> Site<'a> {
             ("/usr/bin/keybearer", app.with_file_name("bin/keybearer").display().to_string()),
             ("/etc/", format!("{dir}/etc/")),
             ("example:www-data", format!("{}:{}", site.name, site.group)),
+            ("--user example\n", format!("--user {}\n", site.name)),
             ("\"example\"", format!("\"{}\"", site.name)),
             ("\"www-data\"", format!("\"{}\"", site.group)),
             ("127.0.0.1:8000", format!("127.0.0.1:{}", self.port)),
