@@ -83,7 +83,7 @@ impl<'a> Draft<'a> {
             if own {
                 let source = &entry.source;
                 warnings.push(format!(
-                    "{name} (in {source}) never reaches the site, dropped; it belongs into \
+                    "{name} (in {source}) never reaches the site, dropped; it belongs in \
                      keybearer's own environment"
                 ));
             }

@@ -257,7 +257,7 @@ fn keybearers_own_names_and_the_rotations() {
     let secrets = format!(
         "{WITH_DATABASE}KEYBEARER_USER=root\nKEYBEARER_ROTATION='{{\"version\":1}}'\nSECRET_KEY_NEXT={KEY}x\n"
     );
-    let warning = "KEYBEARER_USER {in} never reaches the site, dropped; it belongs into \
+    let warning = "KEYBEARER_USER {in} never reaches the site, dropped; it belongs in \
                    keybearer's own environment";
     let environment = warned(with_key(&bench, &secrets).run(), &[warning]);
     assert!(!environment.keys().any(|name| name.starts_with("KEYBEARER_")));
