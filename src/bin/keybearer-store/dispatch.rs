@@ -6,7 +6,7 @@ use keybearer::helper::{
     Answer, Change, Failure, Got, Held, Kind, Lease, SourceRequest, Work, Write, Written,
 };
 
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
 use super::aws;
 #[cfg(feature = "azure-key-vault")]
 use super::azure;

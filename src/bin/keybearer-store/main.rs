@@ -9,6 +9,11 @@ mod dispatch;
 mod retry;
 
 #[cfg(feature = "aws")]
+// For Vault alone it is less.
+#[cfg_attr(
+    not(any(feature = "aws-secrets-manager", feature = "aws-parameter-store")),
+    allow(dead_code)
+)]
 mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
@@ -16,7 +21,7 @@ mod azure;
 mod google;
 #[cfg(feature = "rest")]
 mod rest;
-#[cfg(any(feature = "aws", feature = "rest"))]
+#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "rest"))]
 mod text;
 #[cfg(any(feature = "rest", feature = "vault"))]
 mod transport;

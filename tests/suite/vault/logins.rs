@@ -1,8 +1,11 @@
 //! The eight ways in.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use keybearer::config::VaultMethod;
@@ -11,7 +14,7 @@ use keybearer::secrets::Secret;
 use serde_json::json;
 
 use super::{SourceExt, expect_failure, fetch, fetch_within, fetched, look, one, shown, token_of};
-use crate::harness::{Bench, DEADLINE, VaultServer, ask_store, once};
+use crate::harness::{Bench, DEADLINE, VaultServer, ask_store, free_port, once};
 
 /// A document, and the policy that lets it be read.
 fn document(server: &VaultServer) -> (String, String) {
@@ -355,9 +358,55 @@ fn aws_iam() {
     expect_refused(&server, result, &auth, 403, check);
     let result = one(fetched(ask(source("vault.test"), &[])));
     let message = format!(
-        "Vault '{mount}/p': no AWS credentials were found to log in with; see the default credential chain of AWS"
+        "Vault '{mount}/p': AWS login: no credentials; looked in the environment, the profile, web identity, container and instance metadata"
     );
     expect_failure(&server, result, Kind::Refused, &message);
+}
+
+/// A container's endpoint for credentials: it fails, and answers whoever asks again.
+fn credentials_at_the_second_try() -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let keys = r#"{"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"k","Token":"t","Expiration":"2999-01-01T00:00:00Z"}"#;
+    let answering = thread::spawn(move || {
+        for (status, body) in [("500 Internal Server Error", ""), ("200 OK", keys)] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                asked.push(byte[0]);
+            }
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        }
+    });
+    (port, answering)
+}
+
+/// A store of credentials that is away is no store that says no.
+#[test]
+fn aws_iam_waits_for_its_credentials() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    let (mount, policy) = document(&server);
+    let auth = server.enable("aws");
+    let role = json!({ "token_policies": [policy], "access_key_ids": ["AKIDEXAMPLE"] });
+    server.post(&format!("auth/{auth}/role/site"), &role);
+    let fetch = |within, port: u16| {
+        let source = server.source(&mount, "p").auth(VaultMethod::AwsIam, &auth);
+        let source = source.vault(|vault| vault.auth.role = Some("site".to_owned()));
+        let url = format!("http://127.0.0.1:{port}/");
+        let request = Request { within, work: Work::Fetch(vec![source]) };
+        one(fetched(ask_store(&request, &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)])))
+    };
+    let message = format!("Vault '{mount}/p': AWS login: no credentials: connection refused");
+    let away = fetch(Duration::from_secs(3), free_port());
+    expect_failure(&server, away, Kind::Unreachable, &message);
+    let (port, answering) = credentials_at_the_second_try();
+    assert_eq!(shown(&fetch(DEADLINE, port).unwrap().entries), [("A", "1")]);
+    answering.join().unwrap();
 }
 
 #[test]

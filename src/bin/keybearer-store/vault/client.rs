@@ -28,7 +28,7 @@ pub struct Client {
     base: Url,
     /// What the messages begin with.
     remote: String,
-    deadline: Deadline,
+    pub deadline: Deadline,
     /// Why the attempt before failed.
     told: RefCell<Option<String>>,
 }
