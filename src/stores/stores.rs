@@ -11,8 +11,8 @@ use nix::sys::signal::Signal;
 use crate::account::Account;
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
 use crate::helper::{
-    self, Answer, Change, Executable, Failure, Kept, Kind, Request, SourceRequest, Supplied, User,
-    Work, Write, Written,
+    self, Answer, Change, Executable, Failure, Kept, Request, SourceRequest, Supplied, User, Work,
+    Write, Written,
 };
 use crate::tools::Tool;
 
@@ -314,18 +314,9 @@ impl Stores {
         self.leases.borrow().deadline().into_iter().chain(retry).min()
     }
 
-    /// What a source that failed leaves for the next helper is kept all the same. How long it was asked for
-    /// is said where that is not said yet.
+    /// What a source that failed leaves for the next helper is kept all the same.
     fn noted(&self, origin: usize, mut failure: Failure) -> Failure {
         self.memory.borrow_mut().note_state(origin, failure.state.take());
-        let within = format!("within {:?}", self.within);
-        // What a command says, and what is wrong with the helper itself, was not tried for that long.
-        let named = self.spec(origin).map(|(_, remote)| remote.to_string());
-        let is_stores = named.is_some_and(|named| failure.message.starts_with(&named));
-        let was_tried = failure.kind == Kind::Unreachable && is_stores;
-        if was_tried && !failure.message.ends_with(&within) {
-            failure.message.push_str(&format!(" (tried for up to {:?})", self.within));
-        }
         failure
     }
 

@@ -33,7 +33,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use keybearer::helper::{self, Answer, LONGEST, Request};
+use keybearer::helper::{self, Answer, Failure, Kind, LONGEST, Request};
 use keybearer::sys::WipingAllocator;
 use zeroize::Zeroizing;
 
@@ -63,8 +63,15 @@ fn one_job() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(MOST_THREADS)
         .enable_all()
-        .build()?;
-    let answer = runtime.block_on(dispatch::answer(request.work, deadline));
+        .build();
+    let answer = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch::answer(request.work, deadline)),
+        // Of this machine, and perhaps only of this moment.
+        Err(error) => {
+            let message = format!("keybearer-store cannot ask anybody: {error}");
+            Answer::Failed(Failure::new(Kind::Unreachable, message))
+        }
+    };
     send(&mut channel, &answer)
 }
 
