@@ -192,6 +192,37 @@ fn an_unwrapped_secret_id_outlives_a_failure() {
     assert_eq!(from_then_on.filter(|request| request.contains("/login")).count(), 0, "{asked:?}");
 }
 
+/// Nobody is accused where an answer of ours may be what got lost.
+#[test]
+fn what_serves_once_may_be_used_up_by_a_lost_answer() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    let (mount, policy) = document(&server);
+    let (auth, role_id) =
+        approle_role(&server, &json!({ "token_policies": [policy], "secret_id_num_uses": 1 }));
+    let path = format!("auth/{auth}/role/site/secret-id");
+    let source = |secret_id: &str| {
+        let source = server.source(&mount, "p").auth(VaultMethod::AppRole, &auth);
+        source.with(Credential::RoleId, &role_id).with(Credential::SecretId, secret_id)
+    };
+    let lost = json!({ "after": true, "times": 1 });
+    let wrapping = server.wrapped(&path);
+    server.fault("sys/wrapping/unwrap", 502, &lost);
+    let wrapped = source(&wrapping).vault(|vault| vault.auth.wrapped = true);
+    let message = format!(
+        "Vault '{mount}/p': {{at}} does not unwrap the secret-id (HTTP 400): it was asked 2 times, and an answer that was lost may have used it up; put a new one into secret-id-file"
+    );
+    expect_failure(&server, fetch(wrapped), Kind::Refused, &message);
+    let secret = server.post(&path, &json!({}));
+    server.fault(&format!("auth/{auth}/login"), 502, &lost);
+    let message = format!(
+        "Vault '{mount}/p': {{at}} refuses the login at 'auth/{auth}' (HTTP 400), for which it was asked 2 times; check role-id and secret-id; where the secret-id is good for one login, an answer that was lost has used it up: put a new one into secret-id-file"
+    );
+    let result = fetch(source(secret["data"]["secret_id"].as_str().unwrap()));
+    expect_failure(&server, result, Kind::Refused, &message);
+}
+
 #[test]
 fn userpass() {
     once!();

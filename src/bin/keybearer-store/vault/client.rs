@@ -10,6 +10,7 @@ use reqwest::{Certificate, ClientBuilder, Identity, Response, StatusCode, Url};
 use zeroize::Zeroizing;
 
 use super::ask::Ask;
+use super::miss::Miss;
 use super::reply::Reply;
 use super::{address, health};
 use crate::deadline::Deadline;
@@ -63,11 +64,36 @@ impl Client {
         let mut attempts = 0;
         let mut reply = retry::until(self.deadline, || {
             attempts += 1;
-            self.attempt(ask, header.as_ref())
+            async {
+                match self.attempt(ask, header.as_ref()).await {
+                    Ok(reply) => Ok(Ok(reply)),
+                    Err(miss) if ask.is_once && !miss.did_nothing => Ok(Err(miss.failure)),
+                    Err(miss) => Err(miss.failure),
+                }
+            }
         })
-        .await?;
+        .await??;
         reply.attempts = attempts;
         Ok(reply)
+    }
+
+    /// For what changes nothing now: asked once, and for no longer than one of so many parts of the time
+    /// that is left.
+    pub async fn send_briefly(&self, ask: &Ask, token: &Secret, parts: u32) -> Option<Reply> {
+        let header = self.header(token).ok()?;
+        let answer = self.once_more(ask, Some(&header));
+        tokio::time::timeout(self.deadline.left() / parts, answer).await.ok()?.ok()
+    }
+
+    /// Where there is no time left to wait for the answer.
+    pub fn unanswered(&self) -> Failure {
+        match self.told.take() {
+            Some(message) => Failure::new(Kind::Unreachable, message),
+            None => {
+                let text = format!("no answer from {} in time", self.address());
+                self.failure(Kind::Unreachable, text)
+            }
+        }
     }
 
     fn header(&self, token: &Secret) -> Result<HeaderValue, Failure> {
@@ -78,52 +104,65 @@ impl Client {
     }
 
     /// The last attempt may be cut short: then the one before knows better what is wrong.
-    async fn attempt(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
-        let result = self.judged(ask, token).await;
+    async fn attempt(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Miss> {
+        let mut result = self.judged(ask, token).await;
         let hurried = self.deadline.left() < HURRIED;
-        if let Err(failure) = &result
+        if let Err(Miss { failure, .. }) = &mut result
             && failure.kind == Kind::Unreachable
         {
             let before = self.told.take().filter(|_| hurried);
-            let message = before.unwrap_or_else(|| failure.message.clone());
-            self.told.replace(Some(message.clone()));
-            return Err(Failure::new(Kind::Unreachable, message));
+            failure.message = before.unwrap_or_else(|| failure.message.clone());
+            self.told.replace(Some(failure.message.clone()));
         }
         result
     }
 
-    async fn judged(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
+    async fn judged(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Miss> {
         let reply = self.once(ask, token).await?;
         match reply.status {
-            429 => Err(self.failure(
+            429 => Err(Miss::harmless(self.failure(
                 Kind::Unreachable,
                 format!("{} has too many requests (HTTP 429); try again later", self.address()),
-            )),
+            ))),
             // Not yet replicated to the node that was asked.
-            412 => Err(self.failure(
+            412 => Err(Miss::harmless(self.failure(
                 Kind::Unreachable,
                 format!("{} is not up to date (HTTP 412); try again", self.address()),
-            )),
-            300..=399 => Err(self.failure(
+            ))),
+            300..=399 => Err(Miss::harmless(self.failure(
                 Kind::Wrong,
                 format!(
                     "{} sends elsewhere (HTTP {}); set the address that answers itself",
                     self.address(),
                     reply.status
                 ),
-            )),
+            ))),
             status if status >= 500 => {
                 let why = health::of(self).await;
                 let text =
                     why.unwrap_or_else(|| format!("{} fails (HTTP {status})", self.address()));
-                Err(self.failure(Kind::Unreachable, text))
+                // Who is sealed, or a balancer with nobody behind it, has done nothing.
+                let did_nothing = status == 503;
+                Err(Miss { failure: self.failure(Kind::Unreachable, text), did_nothing })
             }
             _ => Ok(reply),
         }
     }
 
+    /// No opinion. Who fails may close the connection as well, and then this went into it: once more.
+    pub async fn once_more(
+        &self,
+        ask: &Ask,
+        token: Option<&HeaderValue>,
+    ) -> Result<Reply, Failure> {
+        match self.once(ask, token).await {
+            Err(_) => self.once(ask, token).await.map_err(|miss| miss.failure),
+            Ok(reply) => Ok(reply),
+        }
+    }
+
     /// No retry and no opinion.
-    pub async fn once(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
+    async fn once(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Miss> {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push("v1").extend(ask.path.split('/'));
@@ -138,12 +177,14 @@ impl Client {
         if !ask.body.is_empty() {
             request = request.header("Content-Type", "application/json").body(ask.body.to_vec());
         }
-        let broken = |error| self.broken(&error);
-        let response = request.send().await.map_err(broken)?;
+        let response = request.send().await.map_err(|error| Miss {
+            failure: self.broken(&error),
+            did_nothing: error.is_connect(),
+        })?;
         let status = response.status();
         let body = match status {
             StatusCode::NO_CONTENT => Zeroizing::default(),
-            _ => self.body(response).await?,
+            _ => self.body(response).await.map_err(Miss::unclear)?,
         };
         Ok(Reply { status: status.as_u16(), body, attempts: 1 })
     }
@@ -179,8 +220,6 @@ fn build(
     source: &SourceRequest,
     base: &Url,
 ) -> Result<reqwest::Client, &'static str> {
-    // A second time it is there already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert("X-Vault-Request", HeaderValue::from_static("true"));
     if let Some(namespace) = &vault.namespace {
