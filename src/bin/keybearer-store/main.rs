@@ -24,6 +24,8 @@ mod rest;
 #[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "rest"))]
 mod text;
 #[cfg(any(feature = "rest", feature = "vault"))]
+mod told;
+#[cfg(any(feature = "rest", feature = "vault"))]
 mod transport;
 #[cfg(feature = "vault")]
 mod vault;

@@ -1,6 +1,3 @@
-use std::cell::RefCell;
-use std::time::Duration;
-
 use keybearer::config::{Remote, Vault};
 use keybearer::helper::{Credential, Failure, Kind, LONGEST, SourceRequest};
 use keybearer::secrets::Secret;
@@ -14,13 +11,8 @@ use super::miss::Miss;
 use super::reply::Reply;
 use super::{address, health};
 use crate::deadline::Deadline;
+use crate::told::Told;
 use crate::{retry, transport};
-
-/// A silent server is asked again while there is time.
-const ATTEMPT: Duration = Duration::from_secs(10);
-
-/// With less time than this, that there was no answer says little.
-const HURRIED: Duration = Duration::from_secs(1);
 
 /// One Vault: every request of this helper goes through here.
 #[derive(Debug)]
@@ -30,8 +22,7 @@ pub struct Client {
     /// What the messages begin with.
     remote: String,
     pub deadline: Deadline,
-    /// Why the attempt before failed.
-    told: RefCell<Option<String>>,
+    told: Told,
 }
 
 impl Client {
@@ -44,7 +35,7 @@ impl Client {
         let base = address::judged(&remote, &vault.address)?;
         let http = build(vault, source, &base)
             .map_err(|text| Failure::new(Kind::Wrong, format!("{remote}: {text}")))?;
-        Ok(Client { http, base, remote, deadline, told: RefCell::default() })
+        Ok(Client { http, base, remote, deadline, told: Told::default() })
     }
 
     /// The address, for messages.
@@ -60,7 +51,7 @@ impl Client {
     /// is of no use. Asked again while that may help and there is time.
     pub async fn send(&self, ask: &Ask, token: Option<&Secret>) -> Result<Reply, Failure> {
         let header = token.map(|token| self.header(token)).transpose()?;
-        self.told.take();
+        self.told.forget();
         let mut attempts = 0;
         let mut reply = retry::until(self.deadline, || {
             attempts += 1;
@@ -87,13 +78,10 @@ impl Client {
 
     /// Where there is no time left to wait for the answer.
     pub fn unanswered(&self) -> Failure {
-        match self.told.take() {
-            Some(message) => Failure::new(Kind::Unreachable, message),
-            None => {
-                let text = format!("no answer from {} in time", self.address());
-                self.failure(Kind::Unreachable, text)
-            }
-        }
+        self.told.last().unwrap_or_else(|| {
+            let text = format!("no answer from {} in time", self.address());
+            self.failure(Kind::Unreachable, text)
+        })
     }
 
     fn header(&self, token: &Secret) -> Result<HeaderValue, Failure> {
@@ -103,16 +91,10 @@ impl Client {
         Ok(header)
     }
 
-    /// The last attempt may be cut short: then the one before knows better what is wrong.
     async fn attempt(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Miss> {
         let mut result = self.judged(ask, token).await;
-        let hurried = self.deadline.left() < HURRIED;
-        if let Err(Miss { failure, .. }) = &mut result
-            && failure.kind == Kind::Unreachable
-        {
-            let before = self.told.take().filter(|_| hurried);
-            failure.message = before.unwrap_or_else(|| failure.message.clone());
-            self.told.replace(Some(failure.message.clone()));
+        if let Err(miss) = &mut result {
+            self.told.mend(&mut miss.failure, self.deadline);
         }
         result
     }
@@ -168,8 +150,7 @@ impl Client {
             path.pop_if_empty().push("v1").extend(ask.path.split('/'));
         }
         url.set_query(ask.query.as_deref());
-        // A little before the end: what is said then is better than that there is no time.
-        let time = ATTEMPT.min(self.deadline.left().mul_f64(0.9));
+        let time = transport::time(self.deadline);
         let mut request = self.http.request(ask.method.clone(), url).timeout(time);
         if let Some(token) = token {
             request = request.header("X-Vault-Token", token.clone());
@@ -189,24 +170,12 @@ impl Client {
         Ok(Reply { status: status.as_u16(), body, attempts: 1 })
     }
 
-    async fn body(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let too_long = || {
+    async fn body(&self, response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let body = transport::body(response, LONGEST).await.map_err(|error| self.broken(&error))?;
+        body.ok_or_else(|| {
             let text = format!("{} answers with more than {} MiB", self.address(), LONGEST >> 20);
             self.failure(Kind::Wrong, text)
-        };
-        let announced = response.content_length().unwrap_or(0);
-        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-        if announced > LONGEST {
-            return Err(too_long());
-        }
-        let mut body = Zeroizing::new(Vec::with_capacity(announced));
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error))? {
-            if body.len() + chunk.len() > LONGEST {
-                return Err(too_long());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        })
     }
 
     fn broken(&self, error: &reqwest::Error) -> Failure {
