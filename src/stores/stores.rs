@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::account::Account;
 use crate::config::{KeyNames, Remote, Settings, SourceKind, SourceSpec};
-use crate::helper::{self, Answer, Failure, Kept, Kind, SourceRequest, Supplied, Work};
+use crate::helper::{self, Answer, Failure, Kept, SourceRequest, Supplied, Work};
 use crate::tools::Tool;
 
 use super::cache::Cache;
@@ -24,7 +24,6 @@ pub struct Stores {
     /// By the index of each source.
     pub(super) tools: BTreeMap<usize, Tool>,
     pub(super) inherited: Rc<BTreeMap<OsString, OsString>>,
-    within: Duration,
     pub(super) sources: Vec<(usize, SourceSpec)>,
     /// The names that the site's keys may have.
     keys: Vec<KeyNames>,
@@ -79,7 +78,6 @@ impl Stores {
             starter,
             tools,
             inherited: Rc::new(inherited.clone()),
-            within: settings.fetch_within,
             keys: KeyNames::candidates(&settings.keys),
             history: settings.keys.history,
             memory: RefCell::default(),
@@ -116,18 +114,9 @@ impl Stores {
         self.leases.borrow().deadline().into_iter().chain(retry).min()
     }
 
-    /// What a source that failed leaves for the next helper is kept all the same. How long it was asked for
-    /// is said where that is not said yet.
+    /// What a source that failed leaves for the next helper is kept all the same.
     pub(super) fn noted(&self, origin: usize, mut failure: Failure) -> Failure {
         self.memory.borrow_mut().note_state(origin, failure.state.take());
-        let within = format!("within {:?}", self.within);
-        // What a command says, and what is wrong with the helper itself, was not tried for that long.
-        let named = self.spec(origin).map(|(_, remote)| remote.to_string());
-        let is_stores = named.is_some_and(|named| failure.message.starts_with(&named));
-        let was_tried = failure.kind == Kind::Unreachable && is_stores;
-        if was_tried && !failure.message.ends_with(&within) {
-            failure.message.push_str(&format!(" (tried for up to {:?})", self.within));
-        }
         failure
     }
 

@@ -17,7 +17,7 @@ use keybearer::helper::{
 use keybearer::secrets::Secret;
 use serde_json::{Value, json};
 
-use crate::harness::{Bench, CloudServer, DEADLINE, ask_store, with};
+use crate::harness::{Bench, CloudServer, DEADLINE, ask_store, with, without_tries};
 
 /// Long enough for an answer on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(3);
@@ -119,7 +119,7 @@ impl Azure {
     #[track_caller]
     fn fails<T: Debug>(&self, result: Result<T, Failure>, kind: Kind, message: &str) {
         let failure = result.expect_err("it must fail");
-        let said = failure.message.replace(&self.0.address(), "{at}");
+        let said = without_tries(&failure.message).replace(&self.0.address(), "{at}");
         let said = said.replace(&self.0.plain_address(), "{plain}");
         assert_eq!((failure.kind, said), (kind, format!("{}: {message}", self.of())));
     }

@@ -49,6 +49,10 @@ pub enum Error {
         "{error}\nwhether a new {name} was written is not known; where it was, take it over: keybearer reload"
     )]
     Unanswered { name: Name, error: String },
+    #[error(
+        "{error}\nwhether {place} was written is not known; run it again: it goes on from what is there"
+    )]
+    Doubtful { place: String, error: String },
     #[error("no source could hold {name}; give an env file or a store that lets it in")]
     NowhereToWrite { name: Name },
     #[error(
@@ -113,7 +117,7 @@ impl Error {
             | Error::NotGenerated { .. }
             | Error::NotWritable { .. }
             | Error::NowhereToWrite { .. } => Exit::Config.code(),
-            Error::Unanswered { .. } => Exit::Unreachable.code(),
+            Error::Unanswered { .. } | Error::Doubtful { .. } => Exit::Unreachable.code(),
             Error::OtherKey { .. }
             | Error::NotDue { .. }
             | Error::NeverDue { .. }

@@ -8,6 +8,7 @@ use super::subject::Subject;
 use crate::app::error::Error;
 use crate::app::output::{Unbuffered, Unwritable, print};
 use crate::documents::{self, Version};
+use crate::exit::Exit;
 use crate::keyring::Document;
 use crate::secrets::{Fingerprint, Secret};
 
@@ -112,6 +113,11 @@ impl<'a> Rotation<'a> {
             let written = self.subject.place.write(&document, &self.version);
             self.version = written.map_err(|error| match error {
                 documents::Error::Conflict { .. } => self.changed(),
+                // Its answer may be what was lost.
+                documents::Error::Store(error) if error.exit() == Exit::Unreachable => {
+                    let place = self.subject.place.to_string();
+                    Refused::Doubtful { place, error: error.to_string() }.into()
+                }
                 error => error.into(),
             })?;
         }

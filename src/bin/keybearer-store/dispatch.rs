@@ -6,7 +6,7 @@ use keybearer::helper::{
     Answer, Change, Failure, Got, Held, Kind, Lease, SourceRequest, Work, Write, Written,
 };
 
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store"))]
 use super::aws;
 #[cfg(feature = "azure-key-vault")]
 use super::azure;
@@ -32,7 +32,16 @@ pub async fn answer(work: Work, deadline: Deadline) -> Answer {
         Work::Write(job) => {
             let Write { source, changes, version } = *job;
             let job = write(&source, &changes, &version, deadline);
-            Answer::Written(bounded(deadline, &source, job).await)
+            // Something may be under way when the time is over.
+            let written = match tokio::time::timeout(deadline.left(), job).await {
+                Ok(written) => written,
+                Err(_) => {
+                    let why = no_answer(deadline, &source);
+                    let message = format!("{why}; whether it was written is not known");
+                    Err(Failure::new(Kind::Unreachable, message))
+                }
+            };
+            Answer::Written(written)
         }
         Work::Renew(leases) => {
             let jobs =
@@ -148,11 +157,12 @@ async fn bounded<T>(
 ) -> Result<T, Failure> {
     match tokio::time::timeout(deadline.left(), job).await {
         Ok(result) => result,
-        Err(_) => {
-            let message = format!("{}: no answer within {:?}", source.remote, deadline.within);
-            Err(Failure::new(Kind::Unreachable, message))
-        }
+        Err(_) => Err(Failure::new(Kind::Unreachable, no_answer(deadline, source))),
     }
+}
+
+fn no_answer(deadline: Deadline, source: &SourceRequest) -> String {
+    format!("{}: no answer within {:?}", source.remote, deadline.within)
 }
 
 /// All at once, the results in their order.

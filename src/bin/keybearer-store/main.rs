@@ -9,6 +9,11 @@ mod dispatch;
 mod retry;
 
 #[cfg(feature = "aws")]
+// For Vault alone it is less.
+#[cfg_attr(
+    not(any(feature = "aws-secrets-manager", feature = "aws-parameter-store")),
+    allow(dead_code)
+)]
 mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
@@ -16,8 +21,10 @@ mod azure;
 mod google;
 #[cfg(feature = "rest")]
 mod rest;
-#[cfg(any(feature = "aws", feature = "rest"))]
+#[cfg(any(feature = "aws-secrets-manager", feature = "aws-parameter-store", feature = "rest"))]
 mod text;
+#[cfg(any(feature = "rest", feature = "vault"))]
+mod told;
 #[cfg(any(feature = "rest", feature = "vault"))]
 mod transport;
 #[cfg(feature = "vault")]
@@ -28,7 +35,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
 
-use keybearer::helper::{self, Answer, LONGEST, Request};
+use keybearer::helper::{self, Answer, Failure, Kind, LONGEST, Request};
 use keybearer::sys::WipingAllocator;
 use zeroize::Zeroizing;
 
@@ -58,8 +65,15 @@ fn one_job() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(MOST_THREADS)
         .enable_all()
-        .build()?;
-    let answer = runtime.block_on(dispatch::answer(request.work, deadline));
+        .build();
+    let answer = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch::answer(request.work, deadline)),
+        // Of this machine, and perhaps only of this moment.
+        Err(error) => {
+            let message = format!("keybearer-store cannot ask anybody: {error}");
+            Answer::Failed(Failure::new(Kind::Unreachable, message))
+        }
+    };
     send(&mut channel, &answer)
 }
 

@@ -1,8 +1,41 @@
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
 use keybearer::helper::Kind;
+use reqwest::Response;
 use rustls::{AlertDescription, CertificateError};
+use zeroize::Zeroizing;
+
+use super::deadline::Deadline;
+
+/// A silent server is asked again while there is time.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// For one attempt. A little before the end: what is said then is better than that there is no time.
+pub fn time(deadline: Deadline) -> Duration {
+    ATTEMPT.min(deadline.left().mul_f64(0.9))
+}
+
+/// None where there are more bytes than these, however many they were announced to be.
+pub async fn body(
+    mut response: Response,
+    most: usize,
+) -> Result<Option<Zeroizing<Vec<u8>>>, reqwest::Error> {
+    let announced = response.content_length().unwrap_or(0);
+    let announced = usize::try_from(announced).unwrap_or(usize::MAX);
+    if announced > most {
+        return Ok(None);
+    }
+    let mut body = Zeroizing::new(Vec::with_capacity(announced));
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > most {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
 
 /// Why there is no answer. What is in the error stays there: only what it is comes out.
 pub fn told(error: &reqwest::Error, address: &str) -> (Kind, String) {

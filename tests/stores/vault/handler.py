@@ -67,6 +67,9 @@ class Handler(BaseHTTPRequestHandler):
         with core.lock:
             core.requests.append(f"{self.command} {self.path}")
             fault = next((f for f in core.faults if f["on"] in self.path and f.get("method", self.command) == self.command), None)
+            if fault is not None and fault.get("skip"):
+                fault["skip"] -= 1
+                fault = None
             if fault is not None and fault.get("times") is not None:
                 fault["times"] -= 1
                 if fault["times"] <= 0:

@@ -1,8 +1,13 @@
+use std::time::Duration;
+
 use keybearer::config::{AwsSecret, Remote};
 use keybearer::helper::{Failure, Got, Kind};
 
 use super::{WITHIN, fetched, refuses};
-use crate::harness::{Bench, Moto, once};
+use crate::harness::{Bench, Moto, free_port, once};
+
+/// Enough for two tries.
+const SHORT: Duration = Duration::from_secs(4);
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
 
@@ -181,4 +186,42 @@ fn none_at_all() {
         "AWS secret 'example/prod' in eu-west-1: no credentials; looked in the environment, the profile, web identity, container and instance metadata",
     );
     assert_eq!(moto.asked(), [""; 0]);
+}
+
+/// It may yet come up: that is no reason to give up for good.
+#[test]
+fn instance_metadata_that_does_not_answer() {
+    once!();
+    let bench = Bench::new();
+    let Some(moto) = Moto::new(&bench) else { return };
+    let fetch = |region: Option<&str>, disabled: &str| {
+        let mut variables = others(&moto);
+        let closed = format!("http://127.0.0.1:{}", free_port());
+        variables.push(("AWS_EC2_METADATA_DISABLED", disabled.to_owned()));
+        variables.push(("AWS_EC2_METADATA_SERVICE_ENDPOINT", closed));
+        let mut secret = moto.secret("example/prod");
+        secret.access.region = region.map(str::to_owned);
+        fetched(moto.source(Remote::AwsSecret(secret)), SHORT, &variables)
+    };
+    refuses(
+        fetch(Some("eu-west-1"), "false"),
+        Kind::Unreachable,
+        "AWS secret 'example/prod' in eu-west-1: no credentials: the instance metadata does not answer",
+    );
+    refuses(
+        fetch(None, "false"),
+        Kind::Unreachable,
+        "AWS secret 'example/prod': no region, since the instance metadata does not answer; give one: region = \"eu-west-1\", or AWS_REGION",
+    );
+    // Nobody is asked there, so nobody is waited for.
+    refuses(
+        fetch(Some("eu-west-1"), "true"),
+        Kind::Refused,
+        "AWS secret 'example/prod' in eu-west-1: no credentials; looked in the environment, the profile, web identity, container and instance metadata",
+    );
+    refuses(
+        fetch(None, "true"),
+        Kind::Wrong,
+        "AWS secret 'example/prod': no region; give one: region = \"eu-west-1\", or AWS_REGION",
+    );
 }

@@ -1,10 +1,11 @@
 use std::thread;
+use std::time::Duration;
 
 use keybearer::config::AwsSecret;
 use keybearer::helper::Kind;
 use serde_json::{Value, json};
 
-use super::{fetch, pairs, refuses, write};
+use super::{fetch, pairs, refuses, write, write_within};
 use crate::harness::{Bench, KEY, Moto, key, once};
 
 #[test]
@@ -117,6 +118,22 @@ fn a_lost_answer_is_no_conflict() {
     let times = |what: &str| asked.iter().filter(|line| line.ends_with(what)).count();
     // One more of these takes the stage of what is being written away.
     assert_eq!((times("PutSecretValue"), times("UpdateSecretVersionStage")), (2, 3));
+}
+
+/// Who is cut off cannot tell what he had done by then.
+#[test]
+fn silence_tells_nothing() {
+    once!();
+    let bench = Bench::new();
+    let Some(moto) = Moto::new(&bench) else { return };
+    let mut secret = moto.secret("example/prod");
+    secret.access.endpoint = Some(moto.wrong_url("silent"));
+    let within = Duration::from_secs(2);
+    refuses(
+        write_within(within, &moto, secret, &[("A", Some("a"))], "1"),
+        Kind::Unreachable,
+        "AWS secret 'example/prod': no answer within 2s; whether it was written is not known",
+    );
 }
 
 #[test]

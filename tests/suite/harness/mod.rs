@@ -44,7 +44,7 @@ pub use operated::Operated;
 pub use outcome::Outcome;
 pub use postgres::Postgres;
 pub use running::Running;
-pub use store::ask_store;
+pub use store::{ask_starved_store, ask_store, without_tries};
 pub use supervisor::Supervisor;
 pub use test_site::{Listen, Sessions, TestSite, Worker};
 pub use vault::{VaultServer, unique};

@@ -10,8 +10,31 @@ use super::keybearer;
 /// Asks the helper as keybearer does, with these variables and no others.
 #[track_caller]
 pub fn ask_store(request: &Request, variables: &[(&str, &str)]) -> Answer {
+    ask(Command::new(keybearer().with_file_name("keybearer-store")), request, variables)
+}
+
+/// The same where it may open no more descriptors than it needs to be asked and to answer.
+#[track_caller]
+pub fn ask_starved_store(request: &Request) -> Answer {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "ulimit -n 4; exec \"$0\""]);
+    shell.arg(keybearer().with_file_name("keybearer-store"));
+    ask(shell, request, &[])
+}
+
+/// How long it was tried is said where there was time for more than one try.
+pub fn without_tries(message: &str) -> String {
+    let Some((before, after)) = message.split_once(" (tried for up to ") else {
+        return message.to_owned();
+    };
+    let (_, after) = after.split_once(')').unwrap();
+    format!("{before}{after}")
+}
+
+#[track_caller]
+fn ask(mut helper: Command, request: &Request, variables: &[(&str, &str)]) -> Answer {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let child = Command::new(keybearer().with_file_name("keybearer-store"))
+    let child = helper
         .env_clear()
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .envs(variables.iter().copied())
@@ -20,6 +43,8 @@ pub fn ask_store(request: &Request, variables: &[(&str, &str)]) -> Answer {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    // It holds their end, whose end is waited for.
+    drop(helper);
     let bytes = helper::encode_request(request);
     ours.write_all(&(bytes.len() as u64).to_be_bytes()).unwrap();
     ours.write_all(&bytes).unwrap();

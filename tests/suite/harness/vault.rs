@@ -289,7 +289,8 @@ impl VaultServer {
     }
 
     /// Each request for a path that contains `on` is answered so: a status, or "silence", "truncate",
-    /// "flood", "drip". `more`: "times", "body", "headers", "after" (it is done, and then fails).
+    /// "flood", "drip". `more`: "times", "skip" (so many are answered before), "method", "body", "headers",
+    /// "after" (it is done, and then fails).
     #[track_caller]
     pub fn fault(&self, on: &str, fault: impl Into<Value>, more: &Value) {
         let mut body = json!({ "on": on, "fault": fault.into() });

@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::{Store, configured, ends, for_each_store, keybearer, serving, status};
-use crate::harness::{Bench, KEY, eventually, key, proc};
+use crate::harness::{Bench, KEY, eventually, key, once, proc};
 
 for_each_store!(
     prepare_promote_retire,
@@ -185,6 +185,24 @@ fn what_else_is_in_the_document_stays(bench: &Bench, store: &Store<'_>) {
     assert_eq!((&document["A"], &document["Z"]), (&"1".into(), &"a \"quoted\" ü".into()));
     rotate(bench, store, &["abort"]);
     assert!(store.document().get("SECRET_KEY_NEXT").is_none());
+}
+
+/// Nobody knows whether it was done, and the operator is told so.
+#[test]
+fn a_write_without_an_answer() {
+    once!();
+    let bench = Bench::new();
+    let Some(store) = Store::vault(&bench) else { return };
+    let Store::Vault(vault) = &store else { return };
+    store.seed(&[("SECRET_KEY", KEY)]);
+    configured(&bench, &store, "", "[fetch]\nwithin = \"3s\"\n");
+    vault.fault("secret/data", 502, &json!({ "method": "POST" }));
+    let prepare = || keybearer(&bench, &store, &["rotate", "--blind", "prepare"]).run();
+    let said = prepare().expect_code(75).expect_nowhere(KEY).stderr;
+    let last = "whether Vault 'secret/example/prod' was written is not known; run it again: it goes on from what is there";
+    assert!(said.trim_end().ends_with(last), "{said}");
+    vault.no_fault();
+    prepare().expect_code(0);
 }
 
 fn text(value: &Value) -> String {

@@ -4,11 +4,12 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use keybearer::helper::{Credential, Kind};
+use keybearer::config::Engine;
+use keybearer::helper::{Answer, Credential, Failure, Kind, Request, Work};
 use serde_json::{Value, json};
 
 use super::{SourceExt, expect_failure, fetch, fetch_within, shown};
-use crate::harness::{Bench, VaultServer, free_port, once};
+use crate::harness::{Bench, VaultServer, ask_starved_store, free_port, once};
 
 /// Long enough for an answer on a machine that is busy with other tests.
 const SOON: Duration = Duration::from_secs(3);
@@ -237,4 +238,34 @@ fn tls_is_not_talked_out_of() {
     });
     let message = format!("Vault 'secret/p': the TLS handshake with {address} was broken off");
     expect_failure(&server, result, Kind::Unreachable, &message);
+}
+
+/// Nobody was asked, and whoever reads the line learns what this machine lacks.
+#[test]
+fn a_helper_that_cannot_begin_says_why() {
+    once!();
+    let work = Work::Fetch(Vec::new());
+    let message =
+        "keybearer-store cannot ask anybody: Too many open files (os error 24)".to_owned();
+    assert_eq!(
+        ask_starved_store(&Request { within: SOON, work }),
+        Answer::Failed(Failure { kind: Kind::Unreachable, message, state: None })
+    );
+}
+
+/// What was tried once says nothing of how long.
+#[test]
+fn for_how_long_it_was_tried_is_said_of_what_was_tried_again() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    server.database("database", None, 100, 150);
+    server.fault("database/creds", 429, &json!({}));
+    let source =
+        || server.source("database", "site").vault(|vault| vault.engine = Engine::Database);
+    let again = fetch_within(SOON, source()).unwrap_err();
+    assert!(again.message.ends_with("try again later (tried for up to 3s)"), "{again:?}");
+    server.fault("database/creds", 500, &json!({}));
+    let once = fetch_within(SOON, source()).unwrap_err();
+    assert!(once.message.ends_with(" fails (HTTP 500)"), "{once:?}");
 }

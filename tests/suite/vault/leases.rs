@@ -74,6 +74,25 @@ fn a_lease_is_promised_for_no_longer_than_its_token() {
     });
 }
 
+/// Each answer is a database user: one that was lost is not asked for again.
+#[test]
+fn a_lost_answer_leaves_one_user_and_no_more() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    server.database("database", None, 100, 150);
+    server.fault("database/creds", 502, &json!({ "after": true, "times": 1 }));
+    let message = "Vault 'database/site': {at} fails (HTTP 502)";
+    expect_failure(&server, fetch(source(&server)), Kind::Unreachable, message);
+    assert_eq!(server.leases().len(), 1);
+    // Who says that he has done nothing is asked again.
+    for (made, fault) in [(2, 429), (3, 503), (4, 412)] {
+        server.fault("database/creds", fault, &json!({ "times": 1 }));
+        assert!(fetch(source(&server)).is_ok(), "{fault}");
+        assert_eq!(server.leases().len(), made, "{fault}");
+    }
+}
+
 #[test]
 fn refusals_name_the_path() {
     once!();

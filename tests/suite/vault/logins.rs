@@ -1,8 +1,11 @@
 //! The eight ways in.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use keybearer::config::VaultMethod;
@@ -11,7 +14,7 @@ use keybearer::secrets::Secret;
 use serde_json::json;
 
 use super::{SourceExt, expect_failure, fetch, fetch_within, fetched, look, one, shown, token_of};
-use crate::harness::{Bench, DEADLINE, VaultServer, ask_store, once};
+use crate::harness::{Bench, DEADLINE, VaultServer, ask_store, free_port, once};
 
 /// A document, and the policy that lets it be read.
 fn document(server: &VaultServer) -> (String, String) {
@@ -189,6 +192,37 @@ fn an_unwrapped_secret_id_outlives_a_failure() {
     assert_eq!(from_then_on.filter(|request| request.contains("/login")).count(), 0, "{asked:?}");
 }
 
+/// Nobody is accused where an answer of ours may be what got lost.
+#[test]
+fn what_serves_once_may_be_used_up_by_a_lost_answer() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    let (mount, policy) = document(&server);
+    let (auth, role_id) =
+        approle_role(&server, &json!({ "token_policies": [policy], "secret_id_num_uses": 1 }));
+    let path = format!("auth/{auth}/role/site/secret-id");
+    let source = |secret_id: &str| {
+        let source = server.source(&mount, "p").auth(VaultMethod::AppRole, &auth);
+        source.with(Credential::RoleId, &role_id).with(Credential::SecretId, secret_id)
+    };
+    let lost = json!({ "after": true, "times": 1 });
+    let wrapping = server.wrapped(&path);
+    server.fault("sys/wrapping/unwrap", 502, &lost);
+    let wrapped = source(&wrapping).vault(|vault| vault.auth.wrapped = true);
+    let message = format!(
+        "Vault '{mount}/p': {{at}} does not unwrap the secret-id (HTTP 400): it was asked 2 times, and an answer that was lost may have used it up; put a new one into secret-id-file"
+    );
+    expect_failure(&server, fetch(wrapped), Kind::Refused, &message);
+    let secret = server.post(&path, &json!({}));
+    server.fault(&format!("auth/{auth}/login"), 502, &lost);
+    let message = format!(
+        "Vault '{mount}/p': {{at}} refuses the login at 'auth/{auth}' (HTTP 400), for which it was asked 2 times; check role-id and secret-id; where the secret-id is good for one login, an answer that was lost has used it up: put a new one into secret-id-file"
+    );
+    let result = fetch(source(secret["data"]["secret_id"].as_str().unwrap()));
+    expect_failure(&server, result, Kind::Refused, &message);
+}
+
 #[test]
 fn userpass() {
     once!();
@@ -355,9 +389,55 @@ fn aws_iam() {
     expect_refused(&server, result, &auth, 403, check);
     let result = one(fetched(ask(source("vault.test"), &[])));
     let message = format!(
-        "Vault '{mount}/p': no AWS credentials were found to log in with; see the default credential chain of AWS"
+        "Vault '{mount}/p': AWS login: no credentials; looked in the environment, the profile, web identity, container and instance metadata"
     );
     expect_failure(&server, result, Kind::Refused, &message);
+}
+
+/// A container's endpoint for credentials: it fails, and answers whoever asks again.
+fn credentials_at_the_second_try() -> (u16, JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let keys = r#"{"AccessKeyId":"AKIDEXAMPLE","SecretAccessKey":"k","Token":"t","Expiration":"2999-01-01T00:00:00Z"}"#;
+    let answering = thread::spawn(move || {
+        for (status, body) in [("500 Internal Server Error", ""), ("200 OK", keys)] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                asked.push(byte[0]);
+            }
+            let length = body.len();
+            write!(stream, "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        }
+    });
+    (port, answering)
+}
+
+/// A store of credentials that is away is no store that says no.
+#[test]
+fn aws_iam_waits_for_its_credentials() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    let (mount, policy) = document(&server);
+    let auth = server.enable("aws");
+    let role = json!({ "token_policies": [policy], "access_key_ids": ["AKIDEXAMPLE"] });
+    server.post(&format!("auth/{auth}/role/site"), &role);
+    let fetch = |within, port: u16| {
+        let source = server.source(&mount, "p").auth(VaultMethod::AwsIam, &auth);
+        let source = source.vault(|vault| vault.auth.role = Some("site".to_owned()));
+        let url = format!("http://127.0.0.1:{port}/");
+        let request = Request { within, work: Work::Fetch(vec![source]) };
+        one(fetched(ask_store(&request, &[("AWS_CONTAINER_CREDENTIALS_FULL_URI", &url)])))
+    };
+    let message = format!("Vault '{mount}/p': AWS login: no credentials: connection refused");
+    let away = fetch(Duration::from_secs(3), free_port());
+    expect_failure(&server, away, Kind::Unreachable, &message);
+    let (port, answering) = credentials_at_the_second_try();
+    assert_eq!(shown(&fetch(DEADLINE, port).unwrap().entries), [("A", "1")]);
+    answering.join().unwrap();
 }
 
 #[test]

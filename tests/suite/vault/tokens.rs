@@ -1,10 +1,12 @@
 //! How long a token lives: kept, renewed, replaced, given back.
 
+use std::time::Duration;
+
 use keybearer::config::VaultMethod;
-use keybearer::helper::{Credential, SourceRequest};
+use keybearer::helper::{Credential, Kind, SourceRequest};
 use serde_json::{Value, json};
 
-use super::{SourceExt, fetch, look, shown, token_of};
+use super::{SourceExt, expect_failure, fetch, fetch_within, look, shown, token_of};
 use crate::harness::{Bench, VaultServer, eventually, once, skip};
 
 /// A userpass login, whose tokens are as `user` says, and the document that it opens.
@@ -186,4 +188,47 @@ fn a_given_token_is_renewed_where_that_can_be_done() {
     fetch(source(&token)).unwrap();
     site.server.expect_requests([site.read(), LOOKUP.to_owned(), RENEW.to_owned()]);
     assert!(left() >= 3);
+}
+
+/// What was fetched is there: nobody waits for what may be done as well.
+#[test]
+fn what_changes_nothing_now_is_tried_once() {
+    once!();
+    let bench = Bench::new();
+    let Some(site) = Site::new(&bench, &json!({})) else { return };
+    if site.server.is_real() {
+        return skip("needs a server that fails when it is told to");
+    }
+    site.server.fault("lookup-self", 429, &json!({}));
+    let given = site.server.source(&site.mount, "p");
+    assert_eq!(shown(&fetch(given).unwrap().entries), [("A", "1")]);
+    site.server.expect_requests([site.read(), LOOKUP.to_owned()]);
+    site.server.fault("revoke-self", 429, &json!({}));
+    assert_eq!(look(site.source()), Ok(Some("1".to_owned())));
+    let metadata = format!("GET /v1/{}/metadata/p", site.mount);
+    let revoked = "POST /v1/auth/token/revoke-self".to_owned();
+    site.server.expect_requests([site.login(), metadata, revoked]);
+}
+
+/// Whether the token is what it said no to, the store does not tell: then it has said no, and no cache is
+/// used in spite of it.
+#[test]
+fn a_no_stands_where_the_store_cannot_say_more() {
+    once!();
+    let bench = Bench::new();
+    let Some(site) = Site::new(&bench, &json!({})) else { return };
+    if site.server.is_real() {
+        return skip("needs a server that fails when it is told to");
+    }
+    let got = fetch(site.source()).unwrap();
+    site.server.post("auth/token/revoke", &json!({ "token": token_of(&got) }));
+    site.forget();
+    site.server.fault("lookup-self", 503, &json!({}));
+    let result = fetch_within(Duration::from_secs(4), site.source().state(&got.state));
+    let message = format!(
+        "Vault '{0}/p': {{at}} refuses to read it (HTTP 403); the token may have ended, or its policies lack read on '{0}/data/p'",
+        site.mount
+    );
+    expect_failure(&site.server, result, Kind::Refused, &message);
+    assert!(!site.server.requests().contains(&site.login()));
 }

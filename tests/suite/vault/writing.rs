@@ -1,10 +1,12 @@
 //! Writing back: one atomic step, or nothing.
 
+use std::time::Duration;
+
 use keybearer::config::Engine;
 use keybearer::helper::{Credential, Kind};
 use serde_json::json;
 
-use super::{SourceExt, expect_failure, fetch, shown, write};
+use super::{SourceExt, expect_failure, fetch, shown, write, write_within};
 use crate::harness::{Bench, VaultServer, once};
 
 const CONFLICT: &str = "somebody else has written it meanwhile; nothing was changed";
@@ -88,6 +90,46 @@ fn a_write_whose_answer_was_lost_is_not_taken_for_somebody_elses() {
     let written = write(server.source("secret", "p"), "1", &[("KEY", Some("2"))]).unwrap();
     assert_eq!(written.version, "2");
     assert_eq!(server.document("p"), json!({ "KEY": "2" }));
+}
+
+/// All answers get lost: what is there then tells.
+#[test]
+fn a_write_that_was_never_answered_is_looked_for() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    server.seed("p", &[("KEY", "1")]);
+    let more = json!({ "after": true, "method": "POST" });
+    server.fault("secret/data/p", 502, &more);
+    let soon = Duration::from_secs(8);
+    let source = || server.source("secret", "p");
+    let written = write_within(soon, source(), "1", &[("KEY", Some("2"))]).unwrap();
+    assert_eq!(written.version, "2");
+    // Not done at all: that is known as well.
+    server.fault("secret/data/p", 502, &json!({ "method": "POST" }));
+    let message = "Vault 'secret/p': {at} fails (HTTP 502)";
+    let result = write_within(soon, source(), "2", &[("KEY", Some("3"))]);
+    expect_failure(&server, result, Kind::Unreachable, message);
+    assert_eq!(server.document("p"), json!({ "KEY": "2" }));
+}
+
+#[test]
+fn a_write_of_which_nothing_is_known_says_so() {
+    once!();
+    let bench = Bench::new();
+    let Some(server) = VaultServer::new(&bench) else { return };
+    server.seed("p", &[("KEY", "1")]);
+    // What is to be changed is read, and then nobody answers any more.
+    server.fault("secret/data/p", "silence", &json!({ "skip": 1 }));
+    let result = write_within(
+        Duration::from_secs(4),
+        server.source("secret", "p"),
+        "1",
+        &[("KEY", Some("2"))],
+    );
+    let message =
+        "Vault 'secret/p': no answer from {at} in time; whether it was written is not known";
+    expect_failure(&server, result, Kind::Unreachable, message);
 }
 
 #[test]

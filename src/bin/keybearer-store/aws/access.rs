@@ -1,20 +1,15 @@
-use std::time::Duration;
-
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::sts::AssumeRoleProvider;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use keybearer::config::AwsAccess;
 use keybearer::helper::{Failure, Kind, SourceRequest};
 
-use super::trust;
-
-const CONNECT: Duration = Duration::from_secs(5);
-const ATTEMPT: Duration = Duration::from_secs(10);
+use super::{instance, loader, trust};
+use crate::deadline::Deadline;
+use crate::retry;
 
 /// What AWS is asked with.
 pub struct Access {
@@ -30,18 +25,18 @@ pub async fn open(
     access: &AwsAccess,
     name: &str,
     source: &SourceRequest,
+    deadline: Deadline,
+) -> Result<Access, Failure> {
+    retry::until(deadline, || attempt(access, name, source)).await
+}
+
+async fn attempt(
+    access: &AwsAccess,
+    name: &str,
+    source: &SourceRequest,
 ) -> Result<Access, Failure> {
     let http_client = trust::http_client(source)?;
-    // Each attempt is bounded here; `retry` makes the attempts and dispatch keeps the whole deadline.
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client.clone())
-        .retry_config(RetryConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(timeouts.clone());
+    let mut loader = loader::with(http_client.clone());
     let mut region = access
         .region
         .as_deref()
@@ -51,7 +46,7 @@ pub async fn open(
         let plain = ProviderConfig::without_region()
             .with_http_client(http_client)
             .with_retry_config(RetryConfig::disabled())
-            .with_timeout_config(timeouts);
+            .with_timeout_config(loader::timeouts());
         if region.is_none() {
             let provider = ProfileFileRegionProvider::builder().profile_name(profile);
             region = provider.configure(&plain).build().region().await;
@@ -67,11 +62,16 @@ pub async fn open(
     }
     let mut config = loader.load().await;
     let Some(region) = config.region().map(|region| region.as_ref().to_owned()) else {
+        // The instance metadata, which would know it, comes last.
+        let (kind, why) = match instance::may_answer() {
+            true => (Kind::Unreachable, ", since the instance metadata does not answer"),
+            false => (Kind::Wrong, ""),
+        };
         let message = format!(
-            "{}: no region; give one: region = \"eu-west-1\", or AWS_REGION",
+            "{}: no region{why}; give one: region = \"eu-west-1\", or AWS_REGION",
             source.remote
         );
-        return Err(Failure::new(Kind::Wrong, message));
+        return Err(Failure::new(kind, message));
     };
     if let Some(role) = &access.role {
         let mut provider =

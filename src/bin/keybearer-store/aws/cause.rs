@@ -11,7 +11,7 @@ use keybearer::helper::Kind;
 use rustls::{CertificateError, Error as TlsError};
 
 use super::bounded::LARGEST;
-use super::codes;
+use super::{codes, instance};
 
 /// Why a call failed, in words of our own.
 pub struct Cause {
@@ -195,10 +195,15 @@ fn of_credentials(error: &CredentialsError) -> Cause {
             "no credentials: refused by SSO; check the profile's sso_account_id and sso_role_name",
         );
     }
-    let looked_everywhere =
-        || chain(error).any(|error| error.is::<ProviderChainError<CredentialsError>>());
+    let everywhere =
+        chain(error).find_map(|error| error.downcast_ref::<ProviderChainError<CredentialsError>>());
     match error {
-        CredentialsError::CredentialsNotLoaded(_) if looked_everywhere() => Cause::refused(
+        CredentialsError::CredentialsNotLoaded(_)
+            if everywhere.is_some_and(is_metadata_silent) && instance::may_answer() =>
+        {
+            Cause::unreachable("no credentials: the instance metadata does not answer")
+        }
+        CredentialsError::CredentialsNotLoaded(_) if everywhere.is_some() => Cause::refused(
             "no credentials; looked in the environment, the profile, web identity, container and instance metadata",
         ),
         CredentialsError::CredentialsNotLoaded(_) => {
@@ -213,4 +218,10 @@ fn of_credentials(error: &CredentialsError) -> Cause {
         }
         _ => Cause::unreachable("no credentials: an error where they come from"),
     }
+}
+
+/// The SDK takes no answer from there for no credentials, and says so in text alone.
+fn is_metadata_silent(everywhere: &ProviderChainError<CredentialsError>) -> bool {
+    let said = |error: &(dyn Error + 'static)| error.to_string().contains("communicate with IMDS");
+    everywhere.attempts().iter().any(|attempt| chain(attempt.error()).any(said))
 }

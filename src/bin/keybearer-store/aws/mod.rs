@@ -1,10 +1,13 @@
-//! AWS: Secrets Manager and the parameter store.
+//! AWS: Secrets Manager and the parameter store, and the identity that a Vault may be logged in to with.
 
 mod access;
 mod asked;
 mod bounded;
 mod cause;
 mod codes;
+pub mod identity;
+pub mod instance;
+mod loader;
 mod trust;
 
 #[cfg(feature = "aws-secrets-manager")]

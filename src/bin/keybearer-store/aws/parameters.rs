@@ -88,7 +88,7 @@ impl<'a> Store<'a> {
     ) -> Result<Store<'a>, Failure> {
         let name = asked.path.as_ref().or_else(|| asked.names.first());
         let name = name.map(String::as_str).unwrap_or_default();
-        let access = access::open(&asked.access, name, source).await?;
+        let access = access::open(&asked.access, name, source, deadline).await?;
         let mut config = aws_sdk_ssm::config::Builder::from(&access.config);
         if let Some(endpoint) = &asked.access.endpoint {
             config = config.endpoint_url(endpoint);

@@ -14,7 +14,16 @@ use super::bounded::Bounded;
 /// `ca-file` and no others, or without it those of SSL_CERT_FILE or the system. It asks HTTPS_PROXY and
 /// its like, and follows no redirect.
 pub fn http_client(source: &SourceRequest) -> Result<SharedHttpClient, Failure> {
-    let context = context(source)?;
+    Ok(client(context(source)?))
+}
+
+/// The same without a `ca-file`; None where there is nothing that could be trusted.
+pub fn of_the_system() -> Option<SharedHttpClient> {
+    let context = TlsContext::builder().with_trust_store(TrustStore::default()).build().ok()?;
+    Some(client(context))
+}
+
+fn client(context: TlsContext) -> SharedHttpClient {
     let client = Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder();
         connector.set_connector_settings(settings.cloned());
@@ -25,7 +34,7 @@ pub fn http_client(source: &SourceRequest) -> Result<SharedHttpClient, Failure> 
             .tls_context(context.clone())
             .build()
     });
-    Ok(SharedHttpClient::new(Bounded(client)))
+    SharedHttpClient::new(Bounded(client))
 }
 
 fn context(source: &SourceRequest) -> Result<TlsContext, Failure> {

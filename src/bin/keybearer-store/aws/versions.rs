@@ -50,7 +50,7 @@ impl<'a> Versions<'a> {
         source: &'a SourceRequest,
         deadline: Deadline,
     ) -> Result<Versions<'a>, Failure> {
-        let access = access::open(&asked.access, &asked.secret, source).await?;
+        let access = access::open(&asked.access, &asked.secret, source, deadline).await?;
         let mut config = aws_sdk_secretsmanager::config::Builder::from(&access.config);
         if let Some(endpoint) = &asked.access.endpoint {
             config = config.endpoint_url(endpoint);

@@ -74,6 +74,8 @@ pub(super) fn restrict() -> Result<(), RulesetError> {
 /// What is not there is left out by the rules.
 fn paths() -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = READ.iter().map(PathBuf::from).collect();
+    #[cfg(feature = "aws")]
+    paths.extend(crate::aws::instance::FIRMWARE.map(PathBuf::from));
     // The SDK's own files, and its cache of tokens.
     paths.extend(env::var_os("HOME").map(|home| PathBuf::from(home).join(".aws")));
     for name in NAMED {

@@ -1,4 +1,3 @@
-use std::cell::RefCell;
 use std::time::Duration;
 
 use keybearer::helper::{Credential, Failure, Kind, SourceRequest};
@@ -9,13 +8,8 @@ use zeroize::Zeroizing;
 
 use super::{Ask, Reply, host};
 use crate::deadline::Deadline;
+use crate::told::Told;
 use crate::{retry, transport};
-
-/// A silent server is asked again while there is time.
-const ATTEMPT: Duration = Duration::from_secs(10);
-
-/// With less time than this, that there was no answer says little.
-const HURRIED: Duration = Duration::from_secs(1);
 
 /// With less time than this nobody is asked again: what is known has to be said in time.
 const TOO_LATE: Duration = Duration::from_millis(300);
@@ -37,8 +31,7 @@ pub struct Client {
     /// What the messages begin with.
     remote: String,
     pub deadline: Deadline,
-    /// Why the attempt before failed.
-    told: RefCell<Option<String>>,
+    told: Told,
 }
 
 impl Client {
@@ -60,7 +53,7 @@ impl Client {
         let store = store.cloned();
         let plain = base().no_proxy().tls_certs_only(Vec::new()).build();
         let plain = plain.map_err(|_| wrong("no client"))?;
-        Ok(Client { secure, elsewhere, store, plain, remote, deadline, told: RefCell::default() })
+        Ok(Client { secure, elsewhere, store, plain, remote, deadline, told: Told::default() })
     }
 
     pub fn failure(&self, kind: Kind, text: impl AsRef<str>) -> Failure {
@@ -106,7 +99,7 @@ impl Client {
         ask: &Ask,
         busy: impl Fn(&Reply) -> Option<String>,
     ) -> Result<Reply, Failure> {
-        self.told.take();
+        self.told.forget();
         retry::until(self.deadline, || self.attempt(ask, &busy)).await
     }
 
@@ -128,34 +121,28 @@ impl Client {
         }
     }
 
-    /// The last attempt may be cut short: then the one before knows better what is wrong.
     async fn attempt(
         &self,
         ask: &Ask,
         busy: impl Fn(&Reply) -> Option<String>,
     ) -> Result<Reply, Failure> {
-        let before = self.told.take();
-        if let Some(message) = before.as_ref().filter(|_| self.deadline.left() < TOO_LATE) {
-            return Err(Failure::new(Kind::Unreachable, message));
+        if self.deadline.left() < TOO_LATE
+            && let Some(failure) = self.told.last()
+        {
+            return Err(failure);
         }
-        let result = self.send_once(ask).await.and_then(|reply| match busy(&reply) {
+        let mut result = self.send_once(ask).await.and_then(|reply| match busy(&reply) {
             Some(text) => Err(self.failure(Kind::Unreachable, text)),
             None => Ok(reply),
         });
-        if let Err(failure) = &result
-            && failure.kind == Kind::Unreachable
-        {
-            let before = before.filter(|_| self.deadline.left() < HURRIED);
-            let message = before.unwrap_or_else(|| failure.message.clone());
-            self.told.replace(Some(message.clone()));
-            return Err(Failure::new(Kind::Unreachable, message));
+        if let Err(failure) = &mut result {
+            self.told.mend(failure, self.deadline);
         }
         result
     }
 
     async fn ask(&self, ask: &Ask) -> Result<Reply, Failure> {
-        // A little before the end: what is said then is better than that there is no time.
-        let time = ATTEMPT.min(self.deadline.left().mul_f64(0.9));
+        let time = transport::time(self.deadline);
         let mut request =
             self.http(&ask.url).request(ask.method.clone(), ask.url.clone()).timeout(time);
         for (name, value) in &ask.headers {
@@ -189,22 +176,12 @@ impl Client {
         }
     }
 
-    async fn body(&self, mut response: Response, url: &Url) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let too_long =
-            || self.wrong(format!("{} answers with more than {} MiB", host(url), LARGEST >> 20));
-        let announced = response.content_length().unwrap_or(0);
-        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-        if announced > LARGEST {
-            return Err(too_long());
-        }
-        let mut body = Zeroizing::new(Vec::with_capacity(announced));
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error, url))? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(too_long());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+    async fn body(&self, response: Response, url: &Url) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let broken = |error| self.broken(&error, url);
+        let body = transport::body(response, LARGEST).await.map_err(broken)?;
+        body.ok_or_else(|| {
+            self.wrong(format!("{} answers with more than {} MiB", host(url), LARGEST >> 20))
+        })
     }
 
     fn broken(&self, error: &reqwest::Error, url: &Url) -> Failure {

@@ -10,6 +10,8 @@ pub struct Ask {
     pub path: String,
     pub query: Option<String>,
     pub body: Zeroizing<Vec<u8>>,
+    /// Doing it twice would leave something behind.
+    pub is_once: bool,
 }
 
 impl Ask {
@@ -20,6 +22,7 @@ impl Ask {
             path: endpoint.path().trim().trim_matches('/').to_owned(),
             query: endpoint.query().ok().flatten().filter(|query| !query.is_empty()),
             body: Zeroizing::new(endpoint.body().ok().flatten().unwrap_or_default()),
+            is_once: false,
         }
     }
 
@@ -28,6 +31,12 @@ impl Ask {
     }
 
     pub fn with(method: Method, path: &str, body: Vec<u8>) -> Ask {
-        Ask { method, path: path.to_owned(), query: None, body: Zeroizing::new(body) }
+        let (path, body) = (path.to_owned(), Zeroizing::new(body));
+        Ask { method, path, query: None, body, is_once: false }
+    }
+
+    /// Asked again only where it is certain that nothing was done.
+    pub fn once(self) -> Ask {
+        Ask { is_once: true, ..self }
     }
 }

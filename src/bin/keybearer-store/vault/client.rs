@@ -1,6 +1,3 @@
-use std::cell::RefCell;
-use std::time::Duration;
-
 use keybearer::config::{Remote, Vault};
 use keybearer::helper::{Credential, Failure, Kind, LONGEST, SourceRequest};
 use keybearer::secrets::Secret;
@@ -10,16 +7,12 @@ use reqwest::{Certificate, ClientBuilder, Identity, Response, StatusCode, Url};
 use zeroize::Zeroizing;
 
 use super::ask::Ask;
+use super::miss::Miss;
 use super::reply::Reply;
 use super::{address, health};
 use crate::deadline::Deadline;
+use crate::told::Told;
 use crate::{retry, transport};
-
-/// A silent server is asked again while there is time.
-const ATTEMPT: Duration = Duration::from_secs(10);
-
-/// With less time than this, that there was no answer says little.
-const HURRIED: Duration = Duration::from_secs(1);
 
 /// One Vault: every request of this helper goes through here.
 #[derive(Debug)]
@@ -28,9 +21,8 @@ pub struct Client {
     base: Url,
     /// What the messages begin with.
     remote: String,
-    deadline: Deadline,
-    /// Why the attempt before failed.
-    told: RefCell<Option<String>>,
+    pub deadline: Deadline,
+    told: Told,
 }
 
 impl Client {
@@ -43,7 +35,7 @@ impl Client {
         let base = address::judged(&remote, &vault.address)?;
         let http = build(vault, source, &base)
             .map_err(|text| Failure::new(Kind::Wrong, format!("{remote}: {text}")))?;
-        Ok(Client { http, base, remote, deadline, told: RefCell::default() })
+        Ok(Client { http, base, remote, deadline, told: Told::default() })
     }
 
     /// The address, for messages.
@@ -59,15 +51,37 @@ impl Client {
     /// is of no use. Asked again while that may help and there is time.
     pub async fn send(&self, ask: &Ask, token: Option<&Secret>) -> Result<Reply, Failure> {
         let header = token.map(|token| self.header(token)).transpose()?;
-        self.told.take();
+        self.told.forget();
         let mut attempts = 0;
         let mut reply = retry::until(self.deadline, || {
             attempts += 1;
-            self.attempt(ask, header.as_ref())
+            async {
+                match self.attempt(ask, header.as_ref()).await {
+                    Ok(reply) => Ok(Ok(reply)),
+                    Err(miss) if ask.is_once && !miss.did_nothing => Ok(Err(miss.failure)),
+                    Err(miss) => Err(miss.failure),
+                }
+            }
         })
-        .await?;
+        .await??;
         reply.attempts = attempts;
         Ok(reply)
+    }
+
+    /// For what changes nothing now: asked once, and for no longer than one of so many parts of the time
+    /// that is left.
+    pub async fn send_briefly(&self, ask: &Ask, token: &Secret, parts: u32) -> Option<Reply> {
+        let header = self.header(token).ok()?;
+        let answer = self.once_more(ask, Some(&header));
+        tokio::time::timeout(self.deadline.left() / parts, answer).await.ok()?.ok()
+    }
+
+    /// Where there is no time left to wait for the answer.
+    pub fn unanswered(&self) -> Failure {
+        self.told.last().unwrap_or_else(|| {
+            let text = format!("no answer from {} in time", self.address());
+            self.failure(Kind::Unreachable, text)
+        })
     }
 
     fn header(&self, token: &Secret) -> Result<HeaderValue, Failure> {
@@ -77,60 +91,66 @@ impl Client {
         Ok(header)
     }
 
-    /// The last attempt may be cut short: then the one before knows better what is wrong.
-    async fn attempt(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
-        let result = self.judged(ask, token).await;
-        let hurried = self.deadline.left() < HURRIED;
-        if let Err(failure) = &result
-            && failure.kind == Kind::Unreachable
-        {
-            let before = self.told.take().filter(|_| hurried);
-            let message = before.unwrap_or_else(|| failure.message.clone());
-            self.told.replace(Some(message.clone()));
-            return Err(Failure::new(Kind::Unreachable, message));
+    async fn attempt(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Miss> {
+        let mut result = self.judged(ask, token).await;
+        if let Err(miss) = &mut result {
+            self.told.mend(&mut miss.failure, self.deadline);
         }
         result
     }
 
-    async fn judged(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
+    async fn judged(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Miss> {
         let reply = self.once(ask, token).await?;
         match reply.status {
-            429 => Err(self.failure(
+            429 => Err(Miss::harmless(self.failure(
                 Kind::Unreachable,
                 format!("{} has too many requests (HTTP 429); try again later", self.address()),
-            )),
+            ))),
             // Not yet replicated to the node that was asked.
-            412 => Err(self.failure(
+            412 => Err(Miss::harmless(self.failure(
                 Kind::Unreachable,
                 format!("{} is not up to date (HTTP 412); try again", self.address()),
-            )),
-            300..=399 => Err(self.failure(
+            ))),
+            300..=399 => Err(Miss::harmless(self.failure(
                 Kind::Wrong,
                 format!(
                     "{} sends elsewhere (HTTP {}); set the address that answers itself",
                     self.address(),
                     reply.status
                 ),
-            )),
+            ))),
             status if status >= 500 => {
                 let why = health::of(self).await;
                 let text =
                     why.unwrap_or_else(|| format!("{} fails (HTTP {status})", self.address()));
-                Err(self.failure(Kind::Unreachable, text))
+                // Who is sealed, or a balancer with nobody behind it, has done nothing.
+                let did_nothing = status == 503;
+                Err(Miss { failure: self.failure(Kind::Unreachable, text), did_nothing })
             }
             _ => Ok(reply),
         }
     }
 
+    /// No opinion. Who fails may close the connection as well, and then this went into it: once more.
+    pub async fn once_more(
+        &self,
+        ask: &Ask,
+        token: Option<&HeaderValue>,
+    ) -> Result<Reply, Failure> {
+        match self.once(ask, token).await {
+            Err(_) => self.once(ask, token).await.map_err(|miss| miss.failure),
+            Ok(reply) => Ok(reply),
+        }
+    }
+
     /// No retry and no opinion.
-    pub async fn once(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
+    async fn once(&self, ask: &Ask, token: Option<&HeaderValue>) -> Result<Reply, Miss> {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().push("v1").extend(ask.path.split('/'));
         }
         url.set_query(ask.query.as_deref());
-        // A little before the end: what is said then is better than that there is no time.
-        let time = ATTEMPT.min(self.deadline.left().mul_f64(0.9));
+        let time = transport::time(self.deadline);
         let mut request = self.http.request(ask.method.clone(), url).timeout(time);
         if let Some(token) = token {
             request = request.header("X-Vault-Token", token.clone());
@@ -138,34 +158,24 @@ impl Client {
         if !ask.body.is_empty() {
             request = request.header("Content-Type", "application/json").body(ask.body.to_vec());
         }
-        let broken = |error| self.broken(&error);
-        let response = request.send().await.map_err(broken)?;
+        let response = request.send().await.map_err(|error| Miss {
+            failure: self.broken(&error),
+            did_nothing: error.is_connect(),
+        })?;
         let status = response.status();
         let body = match status {
             StatusCode::NO_CONTENT => Zeroizing::default(),
-            _ => self.body(response).await?,
+            _ => self.body(response).await.map_err(Miss::unclear)?,
         };
         Ok(Reply { status: status.as_u16(), body, attempts: 1 })
     }
 
-    async fn body(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
-        let too_long = || {
+    async fn body(&self, response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let body = transport::body(response, LONGEST).await.map_err(|error| self.broken(&error))?;
+        body.ok_or_else(|| {
             let text = format!("{} answers with more than {} MiB", self.address(), LONGEST >> 20);
             self.failure(Kind::Wrong, text)
-        };
-        let announced = response.content_length().unwrap_or(0);
-        let announced = usize::try_from(announced).unwrap_or(usize::MAX);
-        if announced > LONGEST {
-            return Err(too_long());
-        }
-        let mut body = Zeroizing::new(Vec::with_capacity(announced));
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error))? {
-            if body.len() + chunk.len() > LONGEST {
-                return Err(too_long());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
+        })
     }
 
     fn broken(&self, error: &reqwest::Error) -> Failure {
@@ -179,8 +189,6 @@ fn build(
     source: &SourceRequest,
     base: &Url,
 ) -> Result<reqwest::Client, &'static str> {
-    // A second time it is there already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert("X-Vault-Request", HeaderValue::from_static("true"));
     if let Some(namespace) = &vault.namespace {

@@ -12,7 +12,8 @@ use super::session::Session;
 pub async fn fetch(vault: &Vault, session: &mut Session<'_>) -> Result<Got, Failure> {
     let Vault { mount, path, .. } = vault;
     let ask = GenerateCredentialsRequest { mount: mount.clone(), name: path.clone() };
-    let reply = session.ask(&ask).await?;
+    // Each answer that is lost leaves a user behind, until its lease ends.
+    let reply = session.send(&Ask::of(&ask).once()).await?;
     let client = &session.client;
     let address = client.address();
     match reply.status {

@@ -6,11 +6,7 @@ use super::client::Client;
 /// What sys/health says of a server that fails: its status code, for which it needs no token.
 pub async fn of(client: &Client) -> Option<String> {
     let ask = Ask::with(Method::GET, "sys/health", Vec::new());
-    let status = match client.once(&ask, None).await {
-        Ok(reply) => reply.status,
-        // Who fails may close the connection as well: this question went into it.
-        Err(_) => client.once(&ask, None).await.ok()?.status,
-    };
+    let status = client.once_more(&ask, None).await.ok()?.status;
     let address = client.address();
     match status {
         429 | 473 => Some(format!(

@@ -1,14 +1,9 @@
 use std::time::SystemTime;
 
-use aws_config::BehaviorVersion;
-use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{
     SignableBody, SignableRequest, SigningParams, SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_types::base64;
 use keybearer::config::VaultAuth;
 use keybearer::helper::{Failure, Kind};
@@ -16,6 +11,8 @@ use serde_json::{Map, Value};
 use vaultrs::api::auth::aws::requests::IamLoginRequest;
 
 use super::client::Client;
+use crate::aws::identity;
+use crate::retry;
 
 const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 const SERVER_ID: &str = "X-Vault-AWS-IAM-Server-ID";
@@ -28,16 +25,14 @@ pub async fn request(
     auth: &VaultAuth,
     used: &mut Vec<String>,
 ) -> Result<IamLoginRequest, Failure> {
-    let none = || {
-        let text =
-            "no AWS credentials were found to log in with; see the default credential chain of AWS";
-        client.failure(Kind::Refused, text)
-    };
-    // For the providers that ask over the network: container, instance, web identity, SSO.
-    let http = Builder::new().tls_provider(Provider::rustls(CryptoMode::Ring)).build_https();
-    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
-    let provider = config.credentials_provider().ok_or_else(none)?;
-    let credentials = provider.provide_credentials().await.map_err(|_| none())?;
+    // Some come over the network: of a container, an instance, a web identity, SSO.
+    let credentials = retry::until(client.deadline, || async {
+        let failed = |failure: Failure| {
+            client.failure(failure.kind, format!("AWS login: {}", failure.message))
+        };
+        identity::found().await.map_err(failed)
+    })
+    .await?;
     if std::env::var(VARIABLES[0]).is_ok_and(|id| id == credentials.access_key_id()) {
         let set = VARIABLES.iter().filter(|name| std::env::var_os(name).is_some());
         used.extend(set.map(|name| (*name).to_owned()));

@@ -68,7 +68,12 @@ pub async fn write(
     let path = format!("{}/data/{}", vault.mount, vault.path);
     let body = format!("{{\"options\":{{\"cas\":{current}}},\"data\":{}}}", changed.as_str());
     let ask = Ask::with(Method::POST, &path, body.into_bytes());
-    let reply = session.send(&ask).await?;
+    let reply = match sent(&ask, session).await {
+        Err(failure) if failure.kind == Kind::Unreachable => {
+            return unanswered(vault, failure, current + 1, &changed, session).await;
+        }
+        answer => answer?,
+    };
     let client = &session.client;
     let written = match reply.status {
         200..300 => {
@@ -106,6 +111,39 @@ pub async fn write(
                 session.client.address()
             );
             Err(session.client.failure(Kind::Wrong, text))
+        }
+    }
+}
+
+/// A part of the time is left to look what became of it.
+async fn sent(ask: &Ask, session: &mut Session<'_>) -> Result<Reply, Failure> {
+    let time = session.client.deadline.left() * 3 / 4;
+    match tokio::time::timeout(time, session.send(ask)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(session.client.unanswered()),
+    }
+}
+
+/// An answer that was lost looks like a failure: what is there now tells.
+async fn unanswered(
+    vault: &Vault,
+    failure: Failure,
+    written: u64,
+    changed: &str,
+    session: &mut Session<'_>,
+) -> Result<String, Failure> {
+    match read(vault, Some(written), session).await {
+        Ok(reply) if reply.is_good() => match is_same(&session.client, &reply, changed)? {
+            true => Ok(written.to_string()),
+            false => Err(conflict(&session.client)),
+        },
+        // A version that is deleted or destroyed meanwhile says so.
+        Ok(reply) if reply.status == 404 && reply.part(&session.client, &["data"]).is_err() => {
+            Err(failure)
+        }
+        _ => {
+            let message = format!("{}; whether it was written is not known", failure.message);
+            Err(Failure { message, ..failure })
         }
     }
 }

@@ -79,6 +79,13 @@ pub async fn log_in(
             Kind::Wrong,
             format!("{address} has no auth method at 'auth/{mount}' (HTTP 404); check the mount of auth, and namespace"),
         )),
+        status if reply.attempts > 1 && auth.method == VaultMethod::AppRole => {
+            let text = format!(
+                "{address} refuses the login at 'auth/{mount}' (HTTP {status}), for which it was asked {} times; check {check}; where the secret-id is good for one login, an answer that was lost has used it up: put a new one into secret-id-file",
+                reply.attempts
+            );
+            Err(client.failure(Kind::Refused, text))
+        }
         status => Err(client.failure(
             Kind::Refused,
             format!("{address} refuses the login at 'auth/{mount}' (HTTP {status}); check {check}"),
@@ -147,8 +154,13 @@ async fn unwrap(client: &Client, wrapping: &Secret) -> Result<Secret, Failure> {
     let ask = Ask::with(Method::POST, "sys/wrapping/unwrap", Vec::new());
     let reply = client.send(&ask, Some(wrapping)).await?;
     if !reply.is_good() {
+        let why = match reply.attempts {
+            1 => "it has been unwrapped before, or its time is over; put a new one into secret-id-file, and look who took the old one".to_owned(),
+            // Nobody else need have had a hand in it.
+            asked => format!("it was asked {asked} times, and an answer that was lost may have used it up; put a new one into secret-id-file"),
+        };
         let text = format!(
-            "{} does not unwrap the secret-id (HTTP {}): it has been unwrapped before, or its time is over; put a new one into secret-id-file, and look who took the old one",
+            "{} does not unwrap the secret-id (HTTP {}): {why}",
             client.address(),
             reply.status
         );

@@ -15,6 +15,7 @@ mod iam;
 mod kv1;
 mod kv2;
 mod login;
+mod miss;
 mod reply;
 mod session;
 mod state;

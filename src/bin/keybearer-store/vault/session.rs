@@ -53,17 +53,19 @@ impl<'a> Session<'a> {
         self.send(&Ask::of(endpoint)).await
     }
 
-    /// A kept token that has died meanwhile is replaced by a new login, once.
+    /// A kept token that has died meanwhile is replaced by a new login, once. Only the store can say that it
+    /// has: without its word the first answer stands.
     pub async fn send(&mut self, ask: &Ask) -> Result<Reply, Failure> {
         let reply = self.client.send(ask, Some(&self.token.value)).await?;
         if reply.status != 403 || self.token.origin != Origin::Kept {
             return Ok(reply);
         }
         let lookup = Ask::of(&LookupTokenSelfRequest {});
-        if self.client.send(&lookup, Some(&self.token.value)).await?.is_good() {
-            return Ok(reply);
+        let about = self.client.send(&lookup, Some(&self.token.value));
+        match tokio::time::timeout(self.client.deadline.left() / 2, about).await {
+            Ok(Ok(about)) if !about.is_good() => self.log_in().await?,
+            _ => return Ok(reply),
         }
-        self.log_in().await?;
         self.client.send(ask, Some(&self.token.value)).await
     }
 
@@ -74,19 +76,23 @@ impl<'a> Session<'a> {
     }
 
     /// Renewed where it is short of time, or of what its leases need: they die with it. What comes of it
-    /// changes nothing now.
+    /// changes nothing now, so what was fetched does not wait for it.
     pub async fn keep_alive(&mut self, needed: u64) {
         let Session { client, token, .. } = self;
         if token.origin == Origin::Operator {
-            let about = client.send(&Ask::of(&LookupTokenSelfRequest {}), Some(&token.value)).await;
-            let Ok(about) = about else { return };
+            let lookup = Ask::of(&LookupTokenSelfRequest {});
+            let about = client.send_briefly(&lookup, &token.value, 4).await;
+            let Some(about) = about.filter(Reply::is_good) else { return };
             match about.part(client, &["data"]) {
                 Ok(about) => token.learn(&about),
                 Err(_) => return,
             }
         }
-        if token.renewable && token.is_short(needed) {
-            let _ = renewed(client, token).await;
+        if token.renewable
+            && token.is_short(needed)
+            && let Some(reply) = client.send_briefly(&renewal(), &token.value, 4).await
+        {
+            let _ = renewed(client, token, &reply);
         }
     }
 
@@ -99,7 +105,7 @@ impl<'a> Session<'a> {
     pub async fn leave_nothing(&mut self) {
         if self.token.origin == Origin::Login {
             let ask = Ask::with(Method::POST, "auth/token/revoke-self", Vec::new());
-            let _ = self.client.send(&ask, Some(&self.token.value)).await;
+            let _ = self.client.send_briefly(&ask, &self.token.value, 2).await;
         }
     }
 
@@ -146,7 +152,11 @@ async fn kept(client: &Client, token: Option<Token>) -> Result<Option<Token>, Fa
     }
     token.learn(&about.part(client, &["data"])?);
     if token.is_short(1) {
-        if !token.renewable || !renewed(client, &mut token).await? {
+        if !token.renewable {
+            return Ok(token.left().is_none_or(|left| left > 0).then_some(token));
+        }
+        let reply = client.send(&renewal(), Some(&token.value)).await?;
+        if !renewed(client, &mut token, &reply)? {
             return Ok(token.left().is_none_or(|left| left > 0).then_some(token));
         }
         // At the end of its longest life a renewal gives next to nothing.
@@ -157,14 +167,16 @@ async fn kept(client: &Client, token: Option<Token>) -> Result<Option<Token>, Fa
     Ok(Some(token))
 }
 
-async fn renewed(client: &Client, token: &mut Token) -> Result<bool, Failure> {
-    let body = json!({}).to_string().into_bytes();
-    let ask = Ask::with(Method::POST, "auth/token/renew-self", body);
-    let reply = client.send(&ask, Some(&token.value)).await?;
+fn renewal() -> Ask {
+    Ask::with(Method::POST, "auth/token/renew-self", json!({}).to_string().into_bytes())
+}
+
+/// False where that was refused.
+fn renewed(client: &Client, token: &mut Token, reply: &Reply) -> Result<bool, Failure> {
     if !reply.is_good() {
         return Ok(false);
     }
-    let new = Token::of_auth(client, &reply, token.origin)?;
+    let new = Token::of_auth(client, reply, token.origin)?;
     // Near its end it is given for less than at first; a third is a third of the whole.
     let lease = token.lease.max(new.lease);
     *token = Token { lease, ends: end_of(lease, new.lease), ..new };

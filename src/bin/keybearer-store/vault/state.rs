@@ -36,7 +36,8 @@ impl State {
         }
         let token = secret("token").map(|value| Token {
             value,
-            ends: reply::number(&object, "ends").map(|at| UNIX_EPOCH + Duration::from_secs(at)),
+            ends: reply::number(&object, "ends")
+                .and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at))),
             lease: reply::number(&object, "lease").unwrap_or(0),
             renewable: reply::truth(&object, "renewable"),
             origin: Origin::Kept,
@@ -145,6 +146,14 @@ mod tests {
         assert!(
             State::read(&vault("https://a"), Some(&Secret::new("{".to_owned()))).token.is_none()
         );
+    }
+
+    #[test]
+    fn an_end_that_no_clock_reaches_is_none() {
+        let vault = vault("https://a");
+        let object = json!({ "for": whose(&vault), "token": "t", "ends": u64::MAX });
+        let read = State::read(&vault, Some(&Secret::new(object.to_string())));
+        assert_eq!(read.token.unwrap().ends, None);
     }
 
     #[test]

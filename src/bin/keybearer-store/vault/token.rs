@@ -70,5 +70,17 @@ impl Token {
 
 /// A token that was given for no time never ends; but one may have no time left.
 pub fn end_of(lease: u64, left: u64) -> Option<SystemTime> {
-    (lease > 0).then(|| SystemTime::now() + Duration::from_secs(left))
+    // Ten years are as good as any time after, and no number of a store's is too large to be added.
+    (lease > 0).then(|| SystemTime::now() + Duration::from_secs(left.min(315_360_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_no_clock_reaches_is_no_reason_to_die() {
+        assert!(end_of(u64::MAX, u64::MAX).is_some());
+        assert_eq!(end_of(0, u64::MAX), None);
+    }
 }
