@@ -163,6 +163,8 @@ mod tests {
                 Unanswered("no answer within 50ms".to_owned()).to_string()
             );
             assert_eq!(kill(pid, None), Err(Errno::ESRCH), "it is gone");
+            // It was waited for above.
+            assert!(child.try_wait().is_err());
         }
     }
 
