@@ -11,8 +11,9 @@ use super::leases::Returned;
 use super::output::{Unbuffered, print};
 use super::prepare::{self, Prepared};
 use super::report::{Area, Report};
+use super::run::Known;
 use crate::account::Account;
-use crate::config::{self, Listen, Overrides, Settings};
+use crate::config::{self, Listen, OnHup, Overrides, Settings};
 use crate::environment::{self, Environment};
 use crate::instance::{self, Instance};
 use crate::launch::{self, Plan, Received, SocketError, Sockets};
@@ -75,6 +76,12 @@ fn examine(overrides: Overrides, full: bool) -> Result<Report, Error> {
     };
     let built = Environment::build(validated, &inherited, &settings.environment, &account);
     report.warn(Area::Secrets, &built.warnings);
+    if settings.keys.on_hup == OnHup::Generate {
+        let stores = stores.as_ref().and_then(Option::as_ref);
+        let known = built.keys.as_ref().map(|keys| Known::of(keys, &settings, stores));
+        let known = known.as_ref().ok_or(Error::NoKey);
+        report.take(Area::Secrets, known.and_then(|known| known.file().map(drop)));
+    }
     let environment = fetch::at_start(built, &settings);
     if let Some(key) = environment.key_in_use() {
         report.ok(Area::Secrets, key.to_string());

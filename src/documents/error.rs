@@ -39,6 +39,9 @@ pub enum Error {
     Conflict { from: String },
     #[error(transparent)]
     Store(stores::Error),
+    /// A write was sent, and nobody knows what came of it.
+    #[error(transparent)]
+    Unanswered(stores::Error),
     #[error(
         "{from}: {name} is on lines {}; only the last counts: take the others out",
         numbers(lines)
@@ -57,6 +60,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Of a write to a store.
+    pub(super) fn of_write(error: stores::Error, from: impl FnOnce() -> String) -> Error {
+        match error.exit() {
+            _ if error.is_conflict() => Error::Conflict { from: from() },
+            Exit::Unreachable => Error::Unanswered(error),
+            _ => Error::Store(error),
+        }
+    }
+
     pub(super) fn unwritten(error: Unwritten) -> Error {
         match error {
             Unwritten::Changed { path } => Error::Conflict { from: quoted(&path) },
@@ -68,7 +80,7 @@ impl Error {
         match self {
             Error::Unread(refusal) => refusal.exit(),
             Error::Source(error) => error.exit(),
-            Error::Store(error) => error.exit(),
+            Error::Store(error) | Error::Unanswered(error) => error.exit(),
             Error::Unwritten(error) => error.exit(),
             Error::Conflict { .. } | Error::NotReadBack { .. } => Exit::Failure,
             Error::Unwritable { .. }

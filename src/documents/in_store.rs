@@ -58,7 +58,7 @@ impl InStore {
         let Some(changes) = self.changes(document, &before)? else { return Ok(found) };
         let version = version.in_store().ok_or_else(conflict)?;
         let written = self.stores.write(self.origin, changes, version);
-        written.map(Version::of_store).map_err(|error| self.failed(error))
+        written.map(Version::of_store).map_err(|error| Error::of_write(error, || from))
     }
 
     /// The halves of a read and a write, for one who cannot wait.

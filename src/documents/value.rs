@@ -66,7 +66,8 @@ impl<'a> ValuePlace<'a> {
         let version = got.version.take().ok_or_else(conflict)?;
         self.refuse_misread(got, own, value)?;
         let change = helper::Change { name: own.to_owned(), value: Some(value.duplicate()) };
-        stores.write(self.origin, vec![change], &version).map(drop).map_err(failed)
+        let written = stores.write(self.origin, vec![change], &version);
+        written.map(drop).map_err(|error| Error::of_write(error, || self.spec.kind.to_string()))
     }
 }
 

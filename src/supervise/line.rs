@@ -15,10 +15,13 @@ pub(super) struct Line {
     manager: SocketAddr,
     unsaid: RefCell<VecDeque<String>>,
     again_at: Cell<Option<Instant>>,
+    pause: Cell<Duration>,
 }
 
-/// Nothing tells when there is room in a queue that is not connected.
-const AGAIN: Duration = Duration::from_millis(100);
+/// Nothing tells when there is room in a queue that is not connected. One that nobody reads any more is
+/// asked less and less often.
+const SOON: Duration = Duration::from_millis(100);
+const SELDOM: Duration = Duration::from_secs(10);
 
 impl Line {
     /// NOTIFY_SOCKET
@@ -27,12 +30,14 @@ impl Line {
         // A manager that does not read must not stop the supervisor.
         own.set_nonblocking(true).ok()?;
         let manager = address(socket)?;
-        Some(Line { own, manager, unsaid: RefCell::default(), again_at: Cell::new(None) })
+        let (again_at, pause) = (Cell::new(None), Cell::new(SOON));
+        Some(Line { own, manager, unsaid: RefCell::default(), again_at, pause })
     }
 
     /// Where it stands: that is heard, and in this order.
     pub fn tell(&self, message: String) {
         keep(&mut self.unsaid.borrow_mut(), message);
+        self.pause.set(SOON);
         self.say_unsaid();
     }
 
@@ -58,7 +63,9 @@ impl Line {
         while let Some(message) = unsaid.front() {
             let sent = self.own.send_to_addr(message.as_bytes(), &self.manager);
             if sent.is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
-                self.again_at.set(Some(Instant::now() + AGAIN));
+                let pause = self.pause.get();
+                self.again_at.set(Some(Instant::now() + pause));
+                self.pause.set((pause * 2).min(SELDOM));
                 return;
             }
             // Where there is no manager any more it would be in vain.

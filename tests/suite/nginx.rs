@@ -102,6 +102,7 @@ impl<'a> Front<'a> {
         eventually("nginx listens", || {
             std::net::TcpStream::connect("127.0.0.1:443").is_ok() || nginx.has_ended()
         });
+        assert!(!nginx.has_ended(), "{}", nginx.wait().stderr);
         nginx
     }
 

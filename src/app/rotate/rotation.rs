@@ -8,7 +8,6 @@ use super::subject::Subject;
 use crate::app::error::Error;
 use crate::app::output::{Unbuffered, Unwritable, print};
 use crate::documents::{self, Version};
-use crate::exit::Exit;
 use crate::keyring::Document;
 use crate::secrets::{Fingerprint, Secret};
 
@@ -113,10 +112,10 @@ impl<'a> Rotation<'a> {
             let written = self.subject.place.write(&document, &self.version);
             self.version = written.map_err(|error| match error {
                 documents::Error::Conflict { .. } => self.changed(),
-                // Its answer may be what was lost.
-                documents::Error::Store(error) if error.exit() == Exit::Unreachable => {
-                    let place = self.subject.place.to_string();
-                    Refused::Doubtful { place, error: error.to_string() }.into()
+                documents::Error::Unanswered(error) => {
+                    self.done.push(format!("perhaps {what}"));
+                    let (place, what) = (self.subject.place.to_string(), what.clone());
+                    Refused::Doubtful { place, what, error: error.to_string() }.into()
                 }
                 error => error.into(),
             })?;

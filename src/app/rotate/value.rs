@@ -19,7 +19,6 @@ use crate::cli::RotateOptions;
 use crate::config::{Hosts, KeyNames, Settings, SourceKind, SourceSpec};
 use crate::control::{Outcome, RoundResult, State};
 use crate::documents::{self, ValuePlace};
-use crate::exit::Exit;
 use crate::instance::{self, Running};
 use crate::log;
 use crate::schema::Schema;
@@ -120,8 +119,7 @@ fn write(place: &ValuePlace<'_>, name: &Name, value: &Secret, from: &str) -> Res
         documents::Error::Conflict { .. } => {
             Refused::Changed { place: from.to_owned(), written: "nothing was written" }.into()
         }
-        // Its answer may be what was lost.
-        documents::Error::Store(error) if error.exit() == Exit::Unreachable => {
+        documents::Error::Unanswered(error) => {
             Refused::Unanswered { name: name.clone(), error: error.to_string() }.into()
         }
         error => error.into(),

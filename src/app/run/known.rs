@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What is known of the key's document since the last fetch, and how to write to it.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(in crate::app) struct Known {
     /// None where it cannot be written: why is said when somebody wants it.
     place: Result<Place, String>,
     /// What those who use the same document have in common.

@@ -35,6 +35,7 @@ use crate::server;
 use crate::stores;
 use crate::supervise::{Rules, Signals, Supervisor, Surroundings, Systemd, Terminal, Watch};
 
+pub(super) use known::Known;
 use private::Privates;
 use saying::Saying;
 use site::Site;

@@ -34,7 +34,7 @@ where
         is_again = true;
         result = match tokio::time::timeout(deadline.left().mul_f64(0.9), attempt()).await {
             Ok(result) => result,
-            Err(_) => return Err(failure),
+            Err(_) => return Err(tried(failure, deadline)),
         };
     }
 }

@@ -211,7 +211,7 @@ fn instance_metadata_that_does_not_answer() {
     refuses(
         fetch(None, "false"),
         Kind::Unreachable,
-        "AWS secret 'example/prod': no region, since the instance metadata does not answer; give one: region = \"eu-west-1\", or AWS_REGION",
+        "AWS secret 'example/prod': no region, and the instance metadata gives none now; give one: region = \"eu-west-1\", or AWS_REGION",
     );
     // Nobody is asked there, so nobody is waited for.
     refuses(

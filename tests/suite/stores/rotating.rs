@@ -167,6 +167,11 @@ fn a_hup_makes_no_key_there(bench: &Bench, store: &Store<'_>) {
     bench.env_file("EMAIL_HOST=mail.example\n");
     let file = "[[source]]\ntype = \"env-file\"\npath = \"{dir}/site.env\"\n";
     let config = configured(bench, store, "", &format!("[keys]\non-hup = \"generate\"\n{file}"));
+    let check = keybearer(bench, store, &["check"]).run().expect_code(78).expect_nowhere(KEY);
+    assert!(
+        check.stdout.contains("and on-hup = \"generate\" writes to env files alone"),
+        "{check:?}"
+    );
     let run = store.with_variables(bench, bench.keybearer(["run", "--config"]).arg(config)).run();
     let said = run.expect_code(78).expect_nowhere(KEY).stderr;
     let line = said.lines().last().unwrap();
@@ -199,8 +204,12 @@ fn a_write_without_an_answer() {
     vault.fault("secret/data", 502, &json!({ "method": "POST" }));
     let prepare = || keybearer(&bench, &store, &["rotate", "--blind", "prepare"]).run();
     let said = prepare().expect_code(75).expect_nowhere(KEY).stderr;
-    let last = "whether Vault 'secret/example/prod' was written is not known; run it again: it goes on from what is there";
-    assert!(said.trim_end().ends_with(last), "{said}");
+    let not_known =
+        "\nkeybearer: whether Vault 'secret/example/prod' was written is not known (staged key ";
+    assert!(said.contains(not_known), "{said}");
+    let mend = "); look before you run it again: keybearer rotate --dry-run";
+    assert!(said.lines().any(|line| line.ends_with(mend)), "{said}");
+    assert!(said.contains("rotate: perhaps staged key "), "{said}");
     vault.no_fault();
     prepare().expect_code(0);
 }

@@ -265,7 +265,11 @@ fn for_how_long_it_was_tried_is_said_of_what_was_tried_again() {
         || server.source("database", "site").vault(|vault| vault.engine = Engine::Database);
     let again = fetch_within(SOON, source()).unwrap_err();
     assert!(again.message.ends_with("try again later (tried for up to 3s)"), "{again:?}");
+    // Vault itself says that it could not; of a balancer nobody knows.
     server.fault("database/creds", 500, &json!({}));
+    let again = fetch_within(SOON, source()).unwrap_err();
+    assert!(again.message.ends_with(" fails (HTTP 500) (tried for up to 3s)"), "{again:?}");
+    server.fault("database/creds", 500, &json!({ "body": "<html></html>" }));
     let once = fetch_within(SOON, source()).unwrap_err();
     assert!(once.message.ends_with(" fails (HTTP 500)"), "{once:?}");
 }

@@ -64,7 +64,7 @@ async fn attempt(
     let Some(region) = config.region().map(|region| region.as_ref().to_owned()) else {
         // The instance metadata, which would know it, comes last.
         let (kind, why) = match instance::may_answer() {
-            true => (Kind::Unreachable, ", since the instance metadata does not answer"),
+            true => (Kind::Unreachable, ", and the instance metadata gives none now"),
             false => (Kind::Wrong, ""),
         };
         let message = format!(

@@ -5,6 +5,7 @@ mod asked;
 mod bounded;
 mod cause;
 mod codes;
+#[cfg(feature = "vault")]
 pub mod identity;
 pub mod instance;
 mod loader;

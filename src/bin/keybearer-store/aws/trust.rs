@@ -18,6 +18,7 @@ pub fn http_client(source: &SourceRequest) -> Result<SharedHttpClient, Failure> 
 }
 
 /// The same without a `ca-file`; None where there is nothing that could be trusted.
+#[cfg(feature = "vault")]
 pub fn of_the_system() -> Option<SharedHttpClient> {
     let context = TlsContext::builder().with_trust_store(TrustStore::default()).build().ok()?;
     Some(client(context))

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use keybearer::config::{Remote, Vault};
 use keybearer::helper::{Credential, Failure, Kind, LONGEST, SourceRequest};
 use keybearer::secrets::Secret;
@@ -13,6 +15,9 @@ use super::{address, health};
 use crate::deadline::Deadline;
 use crate::told::Told;
 use crate::{retry, transport};
+
+/// Less than an attempt has, so that the two are told apart.
+const CONNECTING: Duration = Duration::from_secs(5);
 
 /// One Vault: every request of this helper goes through here.
 #[derive(Debug)]
@@ -123,8 +128,9 @@ impl Client {
                 let why = health::of(self).await;
                 let text =
                     why.unwrap_or_else(|| format!("{} fails (HTTP {status})", self.address()));
-                // Who is sealed, or a balancer with nobody behind it, has done nothing.
-                let did_nothing = status == 503;
+                // Who is sealed, or a balancer with nobody behind it, has done nothing. Vault itself says
+                // 500 of what it could not do, such as reach a database.
+                let did_nothing = status == 503 || status == 500 && reply.is_vaults();
                 Err(Miss { failure: self.failure(Kind::Unreachable, text), did_nothing })
             }
             _ => Ok(reply),
@@ -198,6 +204,8 @@ fn build(
     }
     let mut builder = ClientBuilder::new()
         .tls_backend_rustls()
+        // Who was not reached has done nothing, and may be asked again.
+        .connect_timeout(CONNECTING)
         // The token would go along.
         .redirect(Policy::none())
         .referer(false)

@@ -39,10 +39,17 @@ impl Reply {
 
     /// Whether this, which is in a fixed list of ours, is among its `errors`.
     pub fn says(&self, known: &str) -> bool {
-        let Ok(object) = serde_json::from_slice::<Object<'_>>(&self.body) else { return false };
-        let errors = object.get("errors").map(|errors| errors.get());
-        let errors: Option<Vec<String>> = errors.and_then(|text| serde_json::from_str(text).ok());
-        errors.is_some_and(|errors| errors.iter().any(|error| error.contains(known)))
+        self.errors().is_some_and(|errors| errors.iter().any(|error| error.contains(known)))
+    }
+
+    /// Vault's own words, and no balancer's.
+    pub fn is_vaults(&self) -> bool {
+        self.errors().is_some()
+    }
+
+    fn errors(&self) -> Option<Vec<String>> {
+        let object: Object<'_> = serde_json::from_slice(&self.body).ok()?;
+        serde_json::from_str(object.get("errors")?.get()).ok()
     }
 }
 
