@@ -41,7 +41,7 @@ pub enum Error {
     Store(stores::Error),
     /// A write was sent, and nobody knows what came of it.
     #[error(transparent)]
-    Unanswered(stores::Error),
+    Unanswered(Box<stores::Error>),
     #[error(
         "{from}: {name} is on lines {}; only the last counts: take the others out",
         numbers(lines)
@@ -64,7 +64,7 @@ impl Error {
     pub(super) fn of_write(error: stores::Error, from: impl FnOnce() -> String) -> Error {
         match error.exit() {
             _ if error.is_conflict() => Error::Conflict { from: from() },
-            Exit::Unreachable => Error::Unanswered(error),
+            Exit::Unreachable => Error::Unanswered(Box::new(error)),
             _ => Error::Store(error),
         }
     }
@@ -80,7 +80,8 @@ impl Error {
         match self {
             Error::Unread(refusal) => refusal.exit(),
             Error::Source(error) => error.exit(),
-            Error::Store(error) | Error::Unanswered(error) => error.exit(),
+            Error::Store(error) => error.exit(),
+            Error::Unanswered(error) => error.exit(),
             Error::Unwritten(error) => error.exit(),
             Error::Conflict { .. } | Error::NotReadBack { .. } => Exit::Failure,
             Error::Unwritable { .. }

@@ -50,9 +50,9 @@ pub enum Error {
     )]
     Unanswered { name: Name, error: String },
     #[error(
-        "{error}\nwhether {place} was written is not known ({what}); look before you run it again: keybearer rotate --dry-run"
+        "{error}\nit is not known whether this was written: {what}; look before you run it again: keybearer rotate --dry-run"
     )]
-    Doubtful { place: String, what: String, error: String },
+    Doubtful { what: String, error: String },
     #[error("no source could hold {name}; give an env file or a store that lets it in")]
     NowhereToWrite { name: Name },
     #[error(

@@ -114,8 +114,8 @@ impl<'a> Rotation<'a> {
                 documents::Error::Conflict { .. } => self.changed(),
                 documents::Error::Unanswered(error) => {
                     self.done.push(format!("perhaps {what}"));
-                    let (place, what) = (self.subject.place.to_string(), what.clone());
-                    Refused::Doubtful { place, what, error: error.to_string() }.into()
+                    let what = format!("{what} in {}", self.subject.place);
+                    Refused::Doubtful { what, error: error.to_string() }.into()
                 }
                 error => error.into(),
             })?;

@@ -204,10 +204,10 @@ fn a_write_without_an_answer() {
     vault.fault("secret/data", 502, &json!({ "method": "POST" }));
     let prepare = || keybearer(&bench, &store, &["rotate", "--blind", "prepare"]).run();
     let said = prepare().expect_code(75).expect_nowhere(KEY).stderr;
-    let not_known =
-        "\nkeybearer: whether Vault 'secret/example/prod' was written is not known (staged key ";
+    let not_known = "\nkeybearer: it is not known whether this was written: staged key ";
     assert!(said.contains(not_known), "{said}");
-    let mend = "); look before you run it again: keybearer rotate --dry-run";
+    let mend =
+        " in Vault 'secret/example/prod'; look before you run it again: keybearer rotate --dry-run";
     assert!(said.lines().any(|line| line.ends_with(mend)), "{said}");
     assert!(said.contains("rotate: perhaps staged key "), "{said}");
     vault.no_fault();
